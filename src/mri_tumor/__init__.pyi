@@ -1,0 +1,1 @@
+from mri_tumor.errors import MRITumorError as MRITumorError

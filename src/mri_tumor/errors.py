@@ -1,0 +1,33 @@
+"""Errors of the library: one family, each naming what is wrong and what to do."""
+
+
+class MRITumorError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class ImageError(MRITumorError, ValueError):
+    """An image file cannot be read, or an array is not an image."""
+
+
+class DataError(MRITumorError, ValueError):
+    """A data set, a label or a split cannot be used as given."""
+
+
+class ParameterError(MRITumorError, ValueError):
+    """An argument is outside of what the function accepts."""
+
+
+class BackboneError(MRITumorError, ValueError):
+    """A backbone is unknown, broken, or registered twice."""
+
+
+class WeightsError(MRITumorError, OSError):
+    """Named weights cannot be had here, for example without a network."""
+
+
+class BundleError(MRITumorError, ValueError):
+    """A saved model is incomplete, damaged, unsafe or from elsewhere."""
+
+
+class NotFittedError(MRITumorError, ValueError, AttributeError):
+    """A model was asked for an answer before it was fitted or loaded."""
