@@ -1,1 +1,1 @@
-from mri_tumor.errors import MRITumorError as MRITumorError
+from .errors import MRITumorError as MRITumorError
