@@ -1,0 +1,1 @@
+"""Say where in an image the evidence for a class lies, and how far to trust that."""
