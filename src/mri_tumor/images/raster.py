@@ -1,0 +1,216 @@
+"""Read PNG, JPEG, TIFF, BMP, WebP and GIF through Pillow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mri_tumor.errors import ImageError
+from mri_tumor.images.intensity import Grey, Window, intensity_window, to_grey
+from mri_tumor.images.limits import MAX_PAGES
+from mri_tumor.images.messages import refusal
+
+_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_COLOUR = ("RGB", "CMYK", "YCbCr", "HSV", "RGBX")
+_ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
+_PHOTOMETRIC = 262  # TIFF tag; 0 says that the smallest value is white
+_ORIENTATION = 274  # EXIF tag
+
+
+def read_raster(
+    stream: IO[bytes],
+    kind: str,
+    *,
+    name: str,
+    page: int | None = None,
+    window: Window = "auto",
+    max_pixels: int,
+) -> Grey:
+    """Read one picture of a raster file as grey.
+
+    Parameters
+    ----------
+    stream : binary file object
+        The file, from its beginning.
+    kind : str
+        One of `sniffing.RASTERS`.
+    name : str
+        What messages call it.
+    page : int, optional
+        Which page or frame, from 0; needed where there are several.
+    window : {"auto", "percentile", "range"} or (float, float), default="auto"
+        How 16-bit, 32-bit and float images become 8-bit; see `intensity_window`.
+    max_pixels : int
+        Most pixels that are decoded.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        The upright picture.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, is too large, or holds several pictures and `page` is None.
+    """
+    with _decoding(name, kind), Image.open(stream, formats=(kind,)) as image:
+        check_pixels(image.size, name=name, max_pixels=max_pixels)
+        _go_to(image, page, name=name, kind=kind)
+        # Pages may differ in size.
+        check_pixels(image.size, name=name, max_pixels=max_pixels)
+        image.load()
+        _turn_upright(image)
+        return _to_grey(image, name=name, window=window)
+
+
+def count_pages(stream: IO[bytes], kind: str, *, name: str) -> int:
+    """Count the pages or frames of a raster file.
+
+    Parameters
+    ----------
+    stream : binary file object
+        The file, from its beginning.
+    kind : str
+        One of `sniffing.RASTERS`.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    int
+        At least 1; a photo with a preview inside (MPO) counts as 1.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, or holds more than `limits.MAX_PAGES`.
+    """
+    with _decoding(name, kind), Image.open(stream, formats=(kind,)) as image:
+        if image.format == "MPO":
+            return 1
+        # One at a time: Pillow's own count has no bound.
+        for count in range(1, MAX_PAGES + 1):
+            if not _seek(image, count):
+                return count
+        raise refusal(name, f"holds more than {MAX_PAGES:,} pages", "Split the file")
+
+
+def check_pixels(size: tuple[int, int], *, name: str, max_pixels: int) -> None:
+    """Refuse an image that is too large to decode.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height in pixels.
+    name : str
+        What messages call the file.
+    max_pixels : int
+        Most pixels that are accepted.
+
+    Raises
+    ------
+    ImageError
+        If width times height is more.
+    """
+    width, height = size
+    if width * height > max_pixels:
+        raise refusal(
+            name,
+            f"has {width:,} x {height:,} pixels, over the limit of {max_pixels:,} in all",
+            "Scale it down, or raise max_pixels if you trust it",
+        )
+
+
+@contextmanager
+def _decoding(name: str, kind: str) -> Iterator[None]:
+    """Turn whatever Pillow raises within the block into one clear error."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - damaged files raise nearly anything
+        raise _explained(error, name, kind) from None
+
+
+def _explained(error: Exception, name: str, kind: str) -> ImageError:
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return refusal(name, "has more pixels than Pillow will decode", "Scale it down")
+    if isinstance(error, MemoryError):
+        return refusal(name, "does not fit in memory", "Scale it down")
+    if isinstance(error, EOFError) or "truncated" in str(error).lower():
+        problem = f"is a {kind} file that ends early (truncated)"
+        return refusal(name, problem, "Copy or download it again")
+    problem = f"is a {kind} file that is damaged or of a variety that is not supported"
+    return refusal(name, problem, "Copy it again, or save it again as a PNG or JPEG")
+
+
+def _seek(image: Image.Image, page: int) -> bool:
+    """Go to a page, and tell whether it is there."""
+    try:
+        image.seek(page)
+    except EOFError:
+        return False
+    return True
+
+
+def _go_to(image: Image.Image, page: int | None, *, name: str, kind: str) -> None:
+    if image.format == "MPO":
+        # A photo whose further pictures are its own previews.
+        if page not in (None, 0):
+            raise refusal(name, f"has no page {page}: it is one photo", "Pass page=0")
+        return
+    if page is None:
+        if _seek(image, 1):
+            what = "pages" if kind == "TIFF" else "frames (an animation)"
+            raise refusal(
+                name,
+                f"holds several {what}, and which to read is not said",
+                "Pass page=0 for the first, or read them all by read_volume",
+            )
+        image.seek(0)
+        return
+    for number in range(1, page + 1):
+        if not _seek(image, number):
+            raise refusal(name, f"has no page {page}: it holds {number}", "Count pages from 0")
+
+
+def _turn_upright(image: Image.Image) -> None:
+    """Apply the orientation that a camera or phone wrote, if there is a readable one."""
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+    except Exception:  # noqa: BLE001 - the pixels are fine where the EXIF is damaged
+        return
+    if turned:
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _to_grey(image: Image.Image, *, name: str, window: Window) -> Grey:
+    mode = image.mode
+    if mode in _DEEP:
+        values: Any = np.asarray(image)
+        grey = to_grey(values, *intensity_window(values, name=name, window=window))
+        tags = getattr(image, "tag_v2", None)
+        # Pillow inverts such images for 8 bits only.
+        white_is_zero = tags is not None and tags.get(_PHOTOMETRIC) == 0
+        return 255 - grey if white_is_zero else grey
+    if mode in _ALPHA or "transparency" in image.info:
+        return np.asarray(_on_black(image))
+    if mode == "LAB":
+        return np.asarray(image.getchannel(0))
+    if mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    if mode == "P" or mode in _COLOUR:
+        return np.asarray(image.convert("RGB").convert("L"))
+    raise refusal(
+        name,
+        f"has pixels of the kind {mode!r}, which is not supported",
+        "Save it again as a PNG or JPEG",
+    )
+
+
+def _on_black(image: Image.Image) -> Image.Image:
+    colour = image.convert("RGBA")
+    black = Image.new("RGBA", colour.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, colour).convert("RGB").convert("L")

@@ -1,0 +1,156 @@
+"""Open what a caller gives (path, bytes, open file) as one bounded, seekable stream."""
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from mri_tumor.errors import ImageError, ParameterError
+from mri_tumor.images.messages import refusal, shown
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source that is open for reading.
+
+    Parameters
+    ----------
+    stream : file object
+        Binary and seekable, at its beginning.
+    name : str
+        What messages call it.
+    size : int
+        Bytes in the stream.
+    path : pathlib.Path or None
+        Where it is on disk, if it is.
+    """
+
+    stream: IO[bytes]
+    name: str
+    size: int
+    path: Path | None = None
+
+
+def source_name(source: object, name: str | None = None) -> str:
+    """Return what messages call a source.
+
+    Parameters
+    ----------
+    source : path, bytes or file object
+        What the caller gave.
+    name : str, optional
+        What the caller wants it to be called, such as the name of an upload.
+
+    Returns
+    -------
+    str
+        A printable name.
+    """
+    if name is not None:
+        return shown(name)
+    if isinstance(source, str | os.PathLike):
+        return shown(os.fspath(source))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    inner = getattr(source, "name", None)
+    return shown(inner) if isinstance(inner, str) and inner else "<stream>"
+
+
+@contextmanager
+def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterator[Opened]:
+    """Open a source for the length of the block.
+
+    Parameters
+    ----------
+    source : str, path, bytes or binary file object
+        A file object is read from where it stands, and left open.
+    name : str, optional
+        What messages call it.
+    max_bytes : int
+        Most bytes that are accepted.
+
+    Yields
+    ------
+    Opened
+        The stream with its name and size.
+
+    Raises
+    ------
+    ImageError
+        If it does not exist, is a folder, a device, empty or too large, or cannot be read.
+    ParameterError
+        If `source` is none of the accepted types.
+    """
+    label = source_name(source, name)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        with _open_file(path, label) as file:
+            size = os.fstat(file.fileno()).st_size
+            _check_size(size, label, max_bytes)
+            yield Opened(file, label, size, path)
+        return
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif callable(getattr(source, "read", None)):
+        data = _read_all(source, label, max_bytes)
+    else:
+        msg = (
+            f"source: {type(source).__name__} cannot be read as an image file. Pass a path, "
+            "bytes or a binary file object; an array goes to as_grey_image."
+        )
+        raise ParameterError(msg)
+    _check_size(len(data), label, max_bytes)
+    yield Opened(io.BytesIO(data), label, len(data))
+
+
+def _open_file(path: Path, label: str) -> IO[bytes]:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise refusal(
+                label,
+                "is a folder",
+                "Pass one file, or the folder of a DICOM series to read_volume",
+            )
+        if not stat.S_ISREG(mode):
+            # Opening a pipe would wait for ever.
+            raise refusal(label, "is no regular file", "Pass a file on disk")
+        return path.open("rb")
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise refusal(label, "does not exist", "Check the path") from None
+    except PermissionError:
+        raise refusal(label, "may not be read", "Check the file's permissions") from None
+    except (OSError, ValueError) as error:
+        # ValueError: a null character in the path.
+        reason = getattr(error, "strerror", None) or "not a valid path"
+        raise refusal(label, f"cannot be opened ({reason})", "Check the path") from None
+
+
+def _read_all(source: Any, label: str, max_bytes: int) -> bytes:
+    try:
+        data = source.read(max_bytes + 1)
+    except (OSError, ValueError):
+        raise refusal(label, "cannot be read", "Pass an open binary file object") from None
+    if not isinstance(data, bytes):
+        msg = f"{label}: the file object gives {type(data).__name__}. Open it in binary mode."
+        raise ParameterError(msg)
+    return data
+
+
+def _check_size(size: int, label: str, max_bytes: int) -> None:
+    if size == 0:
+        raise refusal(label, "is empty (0 bytes)", "Copy or download it again")
+    if size > max_bytes:
+        raise refusal(
+            label,
+            f"has {size:,} bytes or more, over the limit of {max_bytes:,}",
+            "Give a smaller file, or raise max_bytes if you trust it",
+        )
