@@ -1,0 +1,154 @@
+"""What the library says of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Status = Literal["ok", "uncertain", "refused", "error"]
+
+NOTICE = "Research software, not a medical device."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What a model says of one image, or why it says nothing.
+
+    Parameters
+    ----------
+    file : str
+        Path of the image, or ``X[i]`` for one of an array.
+    label : str or None
+        The class without a tumour below the threshold, else the likeliest tumour class; None
+        where `status` is ``"refused"`` or ``"error"``.
+    tumor_probability : float or None
+        Probability of a tumour in [0, 1]: one minus that of the class without.
+    probabilities : mapping of str to float, or None
+        Probability of each class, in the order of the model's classes.
+    status : {"ok", "uncertain", "refused", "error"}
+        ``"uncertain"``: tumour and no tumour are both plausible. ``"refused"``: not a brain
+        MRI slice as far as the model can tell. ``"error"``: the image could not be read.
+    message : str
+        Why, in words; empty for ``"ok"``.
+    """
+
+    file: str
+    label: str | None
+    tumor_probability: float | None
+    probabilities: Mapping[str, float] | None
+    status: Status
+    message: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, ready for JSON."""
+        probabilities = None if self.probabilities is None else dict(self.probabilities)
+        return {
+            "file": self.file,
+            "label": self.label,
+            "tumor_probability": self.tumor_probability,
+            "probabilities": probabilities,
+            "status": self.status,
+            "message": self.message,
+        }
+
+    def __str__(self) -> str:
+        if self.label is None:
+            return f"{self.file}: {self.status}: {self.message}"
+        tumor = f"P(tumour) = {self.tumor_probability:.3f}"
+        doubt = f" ({self.status}: {self.message})" if self.status != "ok" else ""
+        return f"{self.file}: {self.label}, {tumor}{doubt}. {NOTICE}"
+
+
+def decide(
+    probabilities: NDArray[np.floating[Any]],
+    *,
+    classes: Sequence[str],
+    negative_class: str,
+    threshold: float,
+) -> NDArray[np.intp]:
+    """Return the class that each row of probabilities stands for.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n, n_classes)
+        Each row sums to 1.
+    classes : sequence of str
+        Class of each column.
+    negative_class : str
+        The class without a tumour.
+    threshold : float
+        Smallest probability of a tumour that counts as one, in [0, 1].
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Index of the negative class where the probability of a tumour lies below the threshold,
+        else of the likeliest tumour class.
+
+    Examples
+    --------
+    >>> rows = np.array([[0.30, 0.25, 0.45]])
+    >>> decide(rows, classes=["glioma", "meningioma", "notumor"], negative_class="notumor",
+    ...        threshold=0.5)
+    array([0])
+    """
+    negative = list(classes).index(negative_class)
+    tumors = np.array(probabilities, dtype=float)
+    tumors[:, negative] = -1.0
+    is_tumor = 1.0 - probabilities[:, negative] >= threshold
+    return np.where(is_tumor, tumors.argmax(axis=1), negative)
+
+
+def make_assessment(
+    file: str,
+    row: NDArray[np.floating[Any]],
+    *,
+    classes: Sequence[str],
+    negative_class: str,
+    threshold: float,
+) -> Assessment:
+    """Make the assessment of an image from its probabilities.
+
+    Parameters
+    ----------
+    file : str
+        Name of the image.
+    row : ndarray of float, shape (n_classes,)
+        Probability of each class.
+    classes, negative_class, threshold
+        As in `decide`.
+
+    Returns
+    -------
+    Assessment
+        With status ``"ok"``.
+    """
+    index = decide(row[None], classes=classes, negative_class=negative_class, threshold=threshold)[
+        0
+    ]
+    probabilities = {str(name): float(value) for name, value in zip(classes, row, strict=True)}
+    return Assessment(
+        file=file,
+        label=str(classes[index]),
+        tumor_probability=min(1.0, max(0.0, 1.0 - probabilities[negative_class])),
+        probabilities=probabilities,
+        status="ok",
+    )
+
+
+def failed(file: str, error: Exception) -> Assessment:
+    """Make the assessment of an image that could not be read."""
+    return Assessment(
+        file=file,
+        label=None,
+        tumor_probability=None,
+        probabilities=None,
+        status="error",
+        message=str(error),
+    )

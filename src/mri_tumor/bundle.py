@@ -1,0 +1,331 @@
+"""A saved model: a folder with everything that is needed to use it, and no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mri_tumor.errors import BundleError
+
+if TYPE_CHECKING:
+    import keras
+
+# Version 1: first format. A newer library reads older formats; an older one refuses newer.
+FORMAT_VERSION = 1
+MODEL = "model.keras"
+METADATA = "metadata.json"
+_KERAS_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
+_REQUIRED = ("classes", "negative_class", "threshold", "preprocessing", "backbone", "files")
+_MAX_METADATA_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A saved model that was found complete.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+    metadata : mapping
+        The content of its ``metadata.json``.
+    """
+
+    path: Path
+    metadata: Mapping[str, Any]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all its files in bytes."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+
+def packaged_bundle(name: str) -> Path:
+    """Return the folder of a bundle that ships with the library.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"brain-mri"``.
+
+    Returns
+    -------
+    Path
+        Its folder.
+
+    Raises
+    ------
+    BundleError
+        If none of that name ships.
+    """
+    root = Path(__file__).parent / "weights"
+    known = sorted(path.parent.name for path in root.glob(f"*/{METADATA}"))
+    if name not in known:
+        message = f"No model named {name!r} ships with the library. Known: {', '.join(known)}."
+        raise BundleError(message)
+    return root / name
+
+
+def write_bundle(
+    path: str | os.PathLike[str],
+    model: keras.Model,
+    metadata: Mapping[str, Any],
+    *,
+    half_precision: bool = False,
+) -> Bundle:
+    """Write a model and what is needed to use it; a crash leaves what was there before.
+
+    Parameters
+    ----------
+    path : str or path
+        Folder to write; an older bundle there is replaced.
+    model : keras.Model
+        The model.
+    metadata : mapping
+        What JSON can hold; the format version and the hashes are added.
+    half_precision : bool, default=False
+        Store the weights as float16 (half the size); they are computed with in float32.
+
+    Returns
+    -------
+    Bundle
+        What was written.
+
+    Raises
+    ------
+    BundleError
+        If something else than a bundle is there, or the folder cannot be written.
+    """
+    target = Path(path)
+    if target.exists() and not (target / METADATA).is_file():
+        if not target.is_dir() or any(target.iterdir()):
+            message = f"{target}: is there already and is no saved model. Choose another folder."
+            raise BundleError(message)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise BundleError(f"{target}: cannot be written ({error.strerror}).") from error
+    try:
+        model.save(scratch / MODEL)
+        if half_precision:
+            _halve(scratch / MODEL)
+        _write_metadata(scratch, metadata)
+        scratch.chmod(0o755)
+        _replace(scratch, target)
+    except OSError as error:
+        message = f"{target}: cannot be written ({error.strerror or error}). Nothing was changed."
+        raise BundleError(message) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return read_bundle(target)
+
+
+def read_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Read a bundle's metadata and check that its files are whole.
+
+    Parameters
+    ----------
+    path : str or path
+        Folder of the bundle.
+
+    Returns
+    -------
+    Bundle
+        The bundle.
+
+    Raises
+    ------
+    BundleError
+        If it is missing, incomplete, damaged, or written by a newer library.
+    """
+    folder = Path(path)
+    file = folder / METADATA
+    if not file.is_file():
+        message = (
+            f"{folder}: is no saved model (it has no {METADATA}). Give the folder that "
+            "TumorClassifier.save or `mri-tumor train` wrote."
+        )
+        raise BundleError(message)
+    if file.stat().st_size > _MAX_METADATA_BYTES:
+        raise BundleError(f"{file}: is too large to be a bundle's metadata. Save the model again.")
+    try:
+        metadata = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise BundleError(
+            f"{file}: cannot be read as JSON ({error}). Save the model again."
+        ) from error
+    _check_metadata(file, metadata)
+    for name, expected in metadata["files"].items():
+        _check_file(folder, name, expected)
+    return Bundle(folder, metadata)
+
+
+def load_keras_model(bundle: Bundle) -> keras.Model:
+    """Load the model of a bundle, refusing whatever could run code.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        From `read_bundle`.
+
+    Returns
+    -------
+    keras.Model
+        The model, not compiled.
+
+    Raises
+    ------
+    BundleError
+        If it holds foreign classes or ``Lambda`` layers, or cannot be built.
+    """
+    import keras
+
+    file = bundle.path / MODEL
+    _check_keras_file(file)
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        message = (
+            f"{file}: Keras cannot load the model ({first}). Save it again with this version."
+        )
+        raise BundleError(message) from error
+
+
+def _write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
+    hashes = {
+        str(file.relative_to(folder)): _sha256(file)
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != METADATA
+    }
+    content = {"format_version": FORMAT_VERSION, **metadata, "files": hashes}
+    text = json.dumps(content, indent=2, allow_nan=False)
+    (folder / METADATA).write_text(text + "\n", encoding="utf-8")
+
+
+def _replace(scratch: Path, target: Path) -> None:
+    """Put a finished folder in the place of an older one."""
+    if not target.exists():
+        scratch.rename(target)
+        return
+    older = scratch.with_name(scratch.name + ".old")
+    target.rename(older)
+    try:
+        scratch.rename(target)
+    except OSError:
+        older.rename(target)
+        raise
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def _check_metadata(file: Path, metadata: Any) -> None:
+    version = metadata.get("format_version") if isinstance(metadata, dict) else None
+    if not isinstance(version, int):
+        raise BundleError(f"{file}: is not the metadata of a saved model. Save the model again.")
+    if version > FORMAT_VERSION:
+        message = (
+            f"{file}: was written in format {version}, and this library reads up to "
+            f"{FORMAT_VERSION}. Update mri-tumor."
+        )
+        raise BundleError(message)
+    missing = [name for name in _REQUIRED if name not in metadata]
+    if missing or MODEL not in metadata["files"]:
+        message = f"{file}: lacks {', '.join(missing) or MODEL}. Save the model again."
+        raise BundleError(message)
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    path = folder / name
+    inside = path.resolve().is_relative_to(folder.resolve())
+    if not inside or not path.is_file():
+        raise BundleError(f"{path}: is missing from the saved model. Copy or save it again.")
+    if _sha256(path) != expected:
+        message = (
+            f"{path}: is not the file that was saved (its SHA-256 differs). "
+            "Copy or save the model again."
+        )
+        raise BundleError(message)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_keras_file(path: Path) -> None:
+    """Refuse a Keras file with parts or classes that are not Keras' own."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            extra = set(archive.namelist()) - _KERAS_PARTS
+            config = json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
+        raise BundleError(
+            f"{path}: is no Keras model file ({error}). Save the model again."
+        ) from error
+    foreign = sorted({*extra, *_foreign(config)})
+    if foreign:
+        message = (
+            f"{path}: holds what is not Keras' own and could run code: {', '.join(foreign[:5])}. "
+            "It was not loaded. Only load models that you trust and that this library saved."
+        )
+        raise BundleError(message)
+
+
+def _foreign(config: Any) -> set[str]:
+    """Return the classes in a Keras config that Keras does not define, and Lambda."""
+    found: set[str] = set()
+    if isinstance(config, dict):
+        name = config.get("class_name")
+        if isinstance(name, str):
+            module = config.get("module")
+            own = module == "builtins" or str(module or "").split(".")[0] == "keras"
+            registered = config.get("registered_name") not in {None, name}
+            if name in {"Lambda", "__lambda__"} or not own or registered:
+                found.add(f"{module}.{name}")
+        for value in config.values():
+            found |= _foreign(value)
+    elif isinstance(config, list):
+        for value in config:
+            found |= _foreign(value)
+    return found
+
+
+def _halve(path: Path) -> None:
+    """Store the weights of a Keras file as float16; Keras casts them back on loading."""
+    import h5py
+    import numpy as np
+
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    buffer = io.BytesIO()
+    source = h5py.File(io.BytesIO(parts["model.weights.h5"]), "r")
+    with source, h5py.File(buffer, "w") as copy:
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                values = item[()]
+                small = values.astype(np.float16) if values.dtype == np.float32 else values
+                made = copy.create_dataset(name, data=small)
+            else:
+                made = copy.require_group(name)
+            for key, value in item.attrs.items():
+                made.attrs[key] = value
+
+        source.visititems(visit)
+        for key, value in source.attrs.items():
+            copy.attrs[key] = value
+    parts["model.weights.h5"] = buffer.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            # A fixed date keeps the file, and so its hash, the same for the same weights.
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content)

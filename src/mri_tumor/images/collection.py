@@ -1,0 +1,202 @@
+"""Whatever a caller passes as images, as one sequence that is read when needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mri_tumor.errors import ImageError
+from mri_tumor.images.arrays import as_grey_image, as_grey_images
+from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
+from mri_tumor.images.reading import read_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ImageCollection:
+    """Images that are decoded one at a time, on demand.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What each image is called: its path, or ``images[i]`` for an array.
+    arrays : tuple of ndarray of uint8, optional
+        Grey images already in memory, one per name; None where `names` are files to read.
+    """
+
+    names: tuple[str, ...]
+    arrays: tuple[NDArray[np.uint8], ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """Return one image as grey pixels, shape (h, w).
+
+        Raises
+        ------
+        ImageError
+            If its file cannot be read.
+        """
+        return self.arrays[index] if self.arrays is not None else read_image(self.names[index])
+
+    def subset(self, indices: Sequence[int] | NDArray[np.intp]) -> ImageCollection:
+        """Return the images at some positions, in that order."""
+        names = tuple(self.names[i] for i in indices)
+        arrays = None if self.arrays is None else tuple(self.arrays[i] for i in indices)
+        return ImageCollection(names, arrays)
+
+
+def as_collection(images: Any, *, name: str = "X") -> ImageCollection:
+    """Accept images in any form that the library knows.
+
+    Parameters
+    ----------
+    images : path, sequence of paths, array, sequence of arrays, or object with ``paths``
+        Files; one array of shape (n, h, w) or (n, h, w, c), uint8 or float in [0, 1] or
+        [0, 255]; several arrays of any shapes (h, w) or (h, w, c); or a data set.
+    name : str, default="X"
+        What messages call the argument.
+
+    Returns
+    -------
+    ImageCollection
+        The images; files are not opened yet.
+
+    Raises
+    ------
+    ImageError
+        If there is none, or the argument is something else.
+    """
+    if isinstance(images, ImageCollection):
+        return images
+    images = getattr(images, "paths", images)
+    if isinstance(images, (str, Path)):
+        images = [images]
+    if isinstance(images, np.ndarray) and images.dtype.kind not in "OUS":
+        arrays = as_grey_images(images, name)
+        return ImageCollection(tuple(f"{name}[{i}]" for i in range(len(arrays))), tuple(arrays))
+    try:
+        items = list(images)
+    except TypeError:
+        message = (
+            f"{name}: pass paths, an array of shape (n, h, w) or (n, h, w, c), or a data set "
+            f"from load_dataset. Received: {type(images).__name__}"
+        )
+        raise ImageError(message) from None
+    if not items:
+        raise ImageError(f"{name}: there is no image in it. Pass at least one.")
+    if all(isinstance(item, (str, Path)) for item in items):
+        return ImageCollection(tuple(os.fspath(item) for item in items))
+    names = tuple(f"{name}[{i}]" for i in range(len(items)))
+    grey = tuple(as_grey_image(item, n) for item, n in zip(items, names, strict=True))
+    return ImageCollection(names, grey)
+
+
+class Prepare(Protocol):
+    """Takes a decoded image and its position to a model's input."""
+
+    def __call__(
+        self, image: NDArray[np.uint8], index: int
+    ) -> tuple[NDArray[np.uint8], Geometry]: ...
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """Some images of a collection, ready for a model.
+
+    Parameters
+    ----------
+    indices : tuple of int
+        Positions in the collection of the images that could be read.
+    values : ndarray of uint8, shape (n, size, size, 3)
+        Their model inputs in [0, 255]; n may be 0.
+    geometries : tuple of Geometry
+        Where each input lies in its image.
+    originals : tuple of ndarray of uint8
+        The decoded images.
+    errors : dict of int to ImageError
+        Why the others could not be read, by position.
+    """
+
+    indices: tuple[int, ...]
+    values: NDArray[np.uint8]
+    geometries: tuple[Geometry, ...]
+    originals: tuple[NDArray[np.uint8], ...]
+    errors: dict[int, ImageError]
+
+
+def prepared_batches(
+    images: ImageCollection,
+    settings: Preprocessing,
+    *,
+    batch_size: int = 32,
+    workers: int | None = None,
+    prepare: Prepare | None = None,
+) -> Iterator[PreparedBatch]:
+    """Read and prepare images in order, ahead of their use, in bounded memory.
+
+    Parameters
+    ----------
+    images : ImageCollection
+        The images.
+    settings : Preprocessing
+        How to prepare them.
+    batch_size : int, default=32
+        Images per batch; the last may be smaller.
+    workers : int, optional
+        Threads that read ahead; by default as many as there are processors, at most 8.
+    prepare : callable, optional
+        ``prepare(image, index) -> (values, geometry)`` instead of `preprocess`.
+
+    Yields
+    ------
+    PreparedBatch
+        Every image is in one batch, among its values or its errors.
+    """
+
+    def load(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Geometry] | ImageError:
+        try:
+            image = images.read(index)
+        except ImageError as error:
+            return error
+        values, geometry = prepare(image, index) if prepare else preprocess(image, settings)
+        return image, values, geometry
+
+    workers = workers or min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="mri-tumor-read") as pool:
+        pending: list[tuple[int, Future[Any]]] = []
+        upcoming = iter(range(len(images)))
+        try:
+            while True:
+                ahead = 2 * batch_size - len(pending)
+                pending += [(i, pool.submit(load, i)) for i in islice(upcoming, ahead)]
+                if not pending:
+                    return
+                ready, pending = pending[:batch_size], pending[batch_size:]
+                yield _as_batch([(i, future.result()) for i, future in ready], settings.size)
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def _as_batch(results: list[tuple[int, Any]], size: int) -> PreparedBatch:
+    errors = {i: result for i, result in results if isinstance(result, ImageError)}
+    good = [(i, *result) for i, result in results if not isinstance(result, ImageError)]
+    empty = np.zeros((0, size, size, 3), dtype=np.uint8)
+    return PreparedBatch(
+        indices=tuple(row[0] for row in good),
+        values=np.stack([row[2] for row in good]) if good else empty,
+        geometries=tuple(row[3] for row in good),
+        originals=tuple(row[1] for row in good),
+        errors=errors,
+    )

@@ -1,0 +1,157 @@
+"""Turn a fitted classifier into a bundle and back."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mri_tumor import __version__
+from mri_tumor.backbones import BackboneSpec, get_backbone
+from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
+from mri_tumor.errors import BackboneError, BundleError
+from mri_tumor.images.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from mri_tumor.classifier import TumorClassifier
+
+
+def save(
+    classifier: TumorClassifier,
+    path: str | os.PathLike[str],
+    *,
+    half_precision: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a fitted classifier as a bundle.
+
+    Parameters
+    ----------
+    classifier : TumorClassifier
+        The classifier.
+    path : str or path
+        Folder to write.
+    half_precision : bool, default=False
+        Store the weights as float16.
+    extra : mapping, optional
+        More metadata, such as figures of an evaluation.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    BundleError
+        If it cannot be written.
+    """
+    spec = classifier.backbone_
+    metadata = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "notice": "Research software, not a medical device.",
+        "versions": {
+            "mri-tumor": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("keras", "tensorflow", "numpy", "pillow")},
+        },
+        "classes": [str(name) for name in classifier.classes_],
+        "negative_class": classifier.negative_class_,
+        "threshold": classifier.threshold_,
+        "preprocessing": classifier.preprocessing_.to_dict(),
+        "backbone": {"name": spec.name, "package": spec.package, "options": dict(spec.options)},
+        "parameters": _plain_parameters(classifier),
+        "history": classifier.history_,
+        "data": getattr(classifier, "data_", {}),
+        "metrics": getattr(classifier, "metrics_", {}),
+        **(extra or {}),
+    }
+    return write_bundle(path, classifier.model_, metadata, half_precision=half_precision).path
+
+
+def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClassifier:
+    """Read a classifier from a bundle.
+
+    Parameters
+    ----------
+    cls : type
+        Class to make.
+    path : str or path
+        Folder of the bundle.
+
+    Returns
+    -------
+    TumorClassifier
+        Fitted.
+
+    Raises
+    ------
+    BundleError
+        If the bundle is missing, damaged, unsafe, or does not hold together.
+    """
+    bundle = read_bundle(path)
+    content = bundle.metadata
+    known = set(cls().get_params())
+    parameters = {k: v for k, v in content.get("parameters", {}).items() if k in known}
+    try:
+        classifier = cls(**{"backbone": content["backbone"]["name"], **parameters})
+        classifier.classes_ = np.array([str(name) for name in content["classes"]])
+        classifier.negative_class_ = str(content["negative_class"])
+        classifier.threshold_ = float(content["threshold"])
+        classifier.preprocessing_ = Preprocessing.from_dict(content["preprocessing"])
+        classifier.history_ = {k: list(v) for k, v in content.get("history", {}).items()}
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        message = f"{bundle.path}: its metadata.json does not hold together ({error}). Save the model again."
+        raise BundleError(message) from error
+    if classifier.negative_class_ not in classifier.classes_:
+        message = (
+            f"{bundle.path}: its negative class is not among its classes. Save the model again."
+        )
+        raise BundleError(message)
+    classifier.data_ = dict(content.get("data", {}))
+    classifier.metrics_ = dict(content.get("metrics", {}))
+    classifier.model_ = load_keras_model(bundle)
+    classifier.backbone_ = _backbone(content["backbone"])
+    classifier.bundle_ = bundle
+    classifier._forget()
+    return classifier
+
+
+def _backbone(content: Mapping[str, Any]) -> BackboneSpec:
+    """Return the backbone of a bundle; one whose plugin is absent still predicts."""
+    try:
+        return get_backbone(content["name"])
+    except BackboneError:
+        return BackboneSpec(
+            name=content["name"],
+            builder=_absent,
+            scaling=list,
+            package=content.get("package", ""),
+        )
+
+
+def _absent(*_arguments: Any, **_options: Any) -> Any:
+    message = "The plugin of this model's backbone is not installed."
+    raise BackboneError(message)
+
+
+def _plain_parameters(classifier: TumorClassifier) -> dict[str, Any]:
+    """Return the parameters that JSON can hold; callables and specs are left out."""
+    plain: dict[str, Any] = {}
+    for name, value in classifier.get_params(deep=False).items():
+        if name == "backbone":
+            plain[name] = classifier.backbone_.name
+        elif isinstance(value, os.PathLike):
+            # The place of a file on one machine says nothing on another, and may name a person.
+            plain[name] = Path(value).name
+        elif value is None or isinstance(value, (str, int, float, bool)):
+            plain[name] = value
+        elif isinstance(value, Mapping):
+            plain[name] = {str(key): float(number) for key, number in value.items()}
+    return plain

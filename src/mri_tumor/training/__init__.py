@@ -1,0 +1,1 @@
+"""From images and labels to trained weights, computing the frozen part once."""

@@ -1,0 +1,173 @@
+"""One stage of training: epochs, early stopping, the best epoch kept."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from mri_tumor.progress import progress_bar, say
+from mri_tumor.training.losses import MarginalCrossentropy, allowed_accuracy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+History = dict[str, list[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Settings of one stage.
+
+    Parameters
+    ----------
+    name : str
+        ``"head"`` or ``"finetune"``; written into the history.
+    epochs : int
+        Most epochs, at least 1.
+    learning_rate : float
+        Of Adam at the first step; falls along a half cosine to a twentieth of it.
+    patience : int
+        Epochs without a lower validation loss after which the stage ends.
+    gamma : float, default=0.0
+        Focusing exponent of the loss.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    patience: int
+    gamma: float = 0.0
+    weight_decay: float = 0.0
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Stop when the validation loss no longer falls, and end with the best weights."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__()
+        self.patience = patience
+        self.best, self.best_epoch = float("inf"), -1
+        self.weights: list[Any] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the weights of a better epoch, or give up."""
+        loss = (logs or {})["val_loss"]
+        # A first epoch that diverged still has to leave weights to go back to.
+        if loss < self.best or not self.weights:
+            self.best, self.best_epoch = loss, epoch
+            self.weights = self.model.get_weights()
+        elif epoch - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Put the best weights back."""
+        if self.weights:
+            self.model.set_weights(self.weights)
+
+
+class Reporter(keras.callbacks.Callback):
+    """Show epochs as they end, and write the history."""
+
+    def __init__(self, stage: Stage, history: History, advance: Callable[..., None]) -> None:
+        super().__init__()
+        self.stage, self.history, self.advance = stage, history, advance
+        self.started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Start the clock of an epoch."""
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Write one row of the history and show it."""
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        row["seconds"] = time.perf_counter() - self.started
+        self.history.setdefault("stage", []).append(self.stage.name)
+        for name, value in row.items():
+            self.history.setdefault(name, []).append(value)
+        note = f"loss {row['loss']:.4f}  validation {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}"
+        self.advance(1, note)
+
+
+class _Shuffle(keras.callbacks.Callback):
+    """Tell the batches which epoch begins, so that their order follows from it."""
+
+    def __init__(self, batches: Any) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Draw the order of the epoch."""
+        self.batches.start_epoch(epoch)
+
+
+def run_stage(
+    model: keras.Model,
+    stage: Stage,
+    training: Any,
+    validation: Any,
+    *,
+    history: History,
+    show_progress: bool = False,
+) -> int:
+    """Train a model for one stage.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What learns; ends with the weights of the epoch whose validation loss is lowest.
+    stage : Stage
+        Settings.
+    training, validation : keras.utils.PyDataset
+        Batches of (inputs, targets, weights); `training` may have ``start_epoch(epoch)``.
+    history : dict
+        Rows are appended to its lists: ``stage``, ``loss``, ``accuracy``, ``val_loss``,
+        ``val_accuracy`` and ``seconds``.
+    show_progress : bool, default=False
+        Show a bar and a line at the end.
+
+    Returns
+    -------
+    int
+        Index of the best epoch of the stage, from 0.
+    """
+    import tensorflow as tf
+
+    schedule = keras.optimizers.schedules.CosineDecay(
+        stage.learning_rate, decay_steps=stage.epochs * len(training), alpha=0.05
+    )
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=stage.weight_decay)
+        if stage.weight_decay
+        else keras.optimizers.Adam(schedule),
+        loss=MarginalCrossentropy(stage.gamma),
+        metrics=[keras.metrics.MeanMetricWrapper(allowed_accuracy, name="accuracy")],
+        # XLA is several times slower on processors; on a GPU let Keras decide.
+        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
+    )
+    best = BestEpoch(stage.patience)
+    first = len(history.get("loss", []))
+    label = {"head": "Training the head", "finetune": "Fine-tuning"}.get(stage.name, stage.name)
+    with progress_bar(label, stage.epochs, show=show_progress, unit="epochs") as advance:
+        callbacks = [best, Reporter(stage, history, advance)]
+        if hasattr(training, "start_epoch"):
+            callbacks.append(_Shuffle(training))
+        model.fit(
+            training,
+            validation_data=validation,
+            epochs=stage.epochs,
+            shuffle=False,
+            callbacks=callbacks,
+            verbose=0,
+        )
+    accuracy = history["val_accuracy"][first + best.best_epoch]
+    say(
+        f"{label}: best of {len(history['loss']) - first} epochs is {best.best_epoch + 1}, "
+        f"validation accuracy {accuracy:.4f}",
+        show=show_progress,
+    )
+    return best.best_epoch
