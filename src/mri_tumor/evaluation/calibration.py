@@ -1,5 +1,6 @@
-"""How far probabilities can be believed, and one number that repairs them."""
+"""How far probabilities can be believed."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import ParameterError
 from mri_tumor.evaluation.inputs import ScoredImages, check_probabilities
+from mri_tumor.evaluation.intervals import wilson
+from mri_tumor.evaluation.measures import divide
 
 Floats = NDArray[np.float64]
 
@@ -85,6 +88,100 @@ def brier_score(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """
     truth, values = check_indexed(labels, probabilities)
     return float(((values - np.eye(values.shape[1])[truth]) ** 2).sum(axis=1).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityCurve:
+    """How often something was true, by how likely it was said to be.
+
+    Parameters
+    ----------
+    edges : ndarray of float, shape (n_bins + 1,)
+        Ends of the bins.
+    predicted : ndarray of float, shape (n_bins,)
+        Mean probability in each bin; NaN in an empty one.
+    observed : ndarray of float, shape (n_bins,)
+        Share that was true; NaN in an empty bin.
+    low, high : ndarray of float, shape (n_bins,)
+        Ends of Wilson intervals around `observed`.
+    counts : ndarray of int, shape (n_bins,)
+        Images in each bin.
+    expected_calibration_error : float
+        Mean distance of `observed` from `predicted`, weighted by the counts.
+    """
+
+    edges: Floats
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    counts: NDArray[np.intp]
+    expected_calibration_error: float
+
+
+def reliability_curve(
+    happened: ArrayLike, probabilities: ArrayLike, *, n_bins: int = 10, confidence: float = 0.95
+) -> ReliabilityCurve:
+    """Compare probabilities with what happened, bin by bin.
+
+    Give `is tumor` with P(tumor), or `answer is right` with the probability of the answer.
+
+    Parameters
+    ----------
+    happened : array_like of bool, shape (n_images,)
+        What was true.
+    probabilities : array_like of float, shape (n_images,)
+        The probability that was given to it, in [0, 1].
+    n_bins : int, default=10
+        Number of equal-width bins over [0, 1].
+    confidence : float, default=0.95
+        Confidence of the Wilson intervals, which take images as independent.
+
+    Returns
+    -------
+    ReliabilityCurve
+        One value for each bin.
+
+    Raises
+    ------
+    ParameterError
+        If an argument has the wrong shape or values.
+
+    Examples
+    --------
+    >>> curve = reliability_curve([True, False], [0.9, 0.7], n_bins=2)
+    >>> curve.predicted[1], curve.observed[1]
+    (np.float64(0.8), np.float64(0.5))
+    """
+    events = np.asarray(happened)
+    values = np.asarray(probabilities, dtype=np.float64)
+    if events.dtype != np.bool_ or events.ndim != 1 or events.shape != values.shape:
+        msg = (
+            "happened must be booleans, one for each probability; received shape "
+            f"{events.shape} of {events.dtype} and probabilities of shape {values.shape}"
+        )
+        raise ParameterError(msg)
+    if not (events.size and ((values >= 0) & (values <= 1)).all()):
+        msg = "probabilities must be one or more numbers in [0, 1]"
+        raise ParameterError(msg)
+    bins = confidence_bins(values, n_bins)
+    counts = np.bincount(bins, minlength=n_bins)
+    trues = np.bincount(bins, weights=events, minlength=n_bins).astype(np.float64)
+    sums = np.bincount(bins, weights=values, minlength=n_bins).astype(np.float64)
+    ends = [
+        wilson(true, count, confidence=confidence) if count else (np.nan, np.nan)
+        for true, count in zip(trues.tolist(), counts.tolist(), strict=True)
+    ]
+    low, high = np.array(ends).T
+    return ReliabilityCurve(
+        edges=np.linspace(0, 1, n_bins + 1),
+        predicted=divide(sums, counts.astype(float)),
+        observed=divide(trues, counts.astype(float)),
+        low=low,
+        high=high,
+        counts=counts,
+        expected_calibration_error=float(np.abs(trues - sums).sum() / events.size),
+    )
 
 
 def check_indexed(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.intp], Floats]:

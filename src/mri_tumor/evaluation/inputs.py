@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.evaluation.label_rule import predict_indices
 from mri_tumor.labels import UNKNOWN_TUMOR
 
 UNKNOWN = -1  # index of a tumour whose subtype is unknown
@@ -73,31 +74,6 @@ class ScoredImages:
         """Give the labels back as text."""
         names = (*self.classes, UNKNOWN_TUMOR)  # index -1 is the last
         return tuple(names[index] for index in self.truth)
-
-
-def predict_indices(
-    probabilities: NDArray[np.float64], *, negative: int, threshold: float
-) -> NDArray[np.intp]:
-    """Apply the label rule: negative below the threshold, else the likeliest tumor.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float, shape (n_images, n_classes)
-        Probabilities in [0, 1].
-    negative : int
-        Column of the class without a tumor.
-    threshold : float
-        Smallest P(tumor) that is called a tumor, in [0, 1].
-
-    Returns
-    -------
-    ndarray of int, shape (n_images,)
-        Column of the class given to each image.
-    """
-    tumors = probabilities.copy()
-    tumors[:, negative] = -np.inf
-    p_tumor = 1 - probabilities[:, negative]
-    return np.where(p_tumor < threshold, negative, tumors.argmax(axis=1))
 
 
 def check_scored(

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 # Below about ten effective errors the percentile bootstrap covers too rarely; see the
 # simulation in tests/test_intervals.py.
 FEW_ERRORS = 10.0
+_ROUNDING = 1e-20  # variance of resamples that are all alike
 _CELLS_AT_ONCE = 4_000_000  # resamples times images held in memory, 32 MB a copy
 
 
@@ -178,7 +179,7 @@ def figure_interval(
         return None
     defined = resampled[~np.isnan(resampled)]
     variance = float(defined.var()) if defined.size else 0.0
-    effective = value * (1 - value) / variance if variance > 0 else 0.0
+    effective = value * (1 - value) / variance if variance > _ROUNDING else 0.0
     if effective * min(value, 1 - value) < FEW_ERRORS:
         # At the edge itself, and with a single group, there is no variance to go by.
         trials = max(1.0, min(effective or np.inf, n_independent))

@@ -11,6 +11,7 @@ from mri_tumor.errors import ParameterError
 from mri_tumor.evaluation import answers, render, storage
 from mri_tumor.evaluation.headline import Headline
 from mri_tumor.evaluation.inputs import ScoredImages
+from mri_tumor.evaluation.points import adjusted_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,35 @@ class EvaluationReport(Headline):
         """Images of each class, tumors of unknown subtype left out."""
         matrix, refused = self.confusion_matrix, self.refused_by_class
         return {name: sum(matrix[i]) + refused[i] for i, name in enumerate(self.classes)}
+
+    def predictive_values(self, *, prevalence: float) -> dict[str, Any]:
+        """Turn sensitivity and specificity into predictive values at another prevalence.
+
+        Parameters
+        ----------
+        prevalence : float
+            Share of tumors where the model is to be used, in [0, 1].
+
+        Returns
+        -------
+        dict
+            prevalence, ppv, npv and their intervals. The ends take those of sensitivity and
+            specificity together, so the intervals are a little too wide rather than too
+            narrow. None where there are no tumors or no healthy images.
+
+        Raises
+        ------
+        ParameterError
+            If the prevalence is outside of [0, 1].
+        """
+        return adjusted_values(
+            (self.tumor["sensitivity"], self.tumor["specificity"]),
+            (
+                self.intervals["tumor"]["sensitivity"],
+                self.intervals["tumor"]["specificity"],
+            ),
+            prevalence=prevalence,
+        )
 
     def most_confused(self, *, at_least: int = 1) -> list[tuple[str, str, int]]:
         """List the pairs of classes that were mixed up most.

@@ -1,0 +1,238 @@
+"""Choose the threshold on P(tumor) on validation data."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.evaluation.inputs import check_share
+from mri_tumor.evaluation.intervals import figure_interval, group_weights
+from mri_tumor.evaluation.measures import divide
+from mri_tumor.evaluation.points import CurvePoint
+from mri_tumor.evaluation.ranking import Ranking
+from mri_tumor.labels import NEGATIVE
+
+DEFAULT_SENSITIVITY = 0.98
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and what it gives on the images it was chosen on.
+
+    Parameters
+    ----------
+    threshold : float
+        Smallest P(tumor) that is called a tumor, in [0, 1].
+    sensitivity, specificity : float
+        On the images it was chosen on, which flatters one of them a little.
+    sensitivity_interval, specificity_interval : tuple of float or None
+        Their ends.
+    target : str
+        "sensitivity" or "specificity": the figure that was to be kept.
+    target_value : float
+        What it was to be at least.
+    reached : bool
+        False if no threshold could keep it.
+    n_positive, n_negative : int
+        Images on each side.
+    """
+
+    threshold: float
+    sensitivity: float
+    specificity: float
+    sensitivity_interval: tuple[float, float] | None
+    specificity_interval: tuple[float, float] | None
+    target: str
+    target_value: float
+    reached: bool
+    n_positive: int
+    n_negative: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn the point into what JSON can hold."""
+        plain = asdict(self)
+        for name in ("sensitivity_interval", "specificity_interval"):
+            plain[name] = None if plain[name] is None else list(plain[name])
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "OperatingPoint":
+        """Read what `to_dict` wrote.
+
+        Parameters
+        ----------
+        plain : mapping
+            As from `to_dict`.
+
+        Returns
+        -------
+        OperatingPoint
+            The same point.
+
+        Raises
+        ------
+        DataError
+            If something is missing or is not what it should be.
+        """
+        try:
+            values = dict(plain)
+            for name in ("sensitivity_interval", "specificity_interval"):
+                values[name] = None if values[name] is None else tuple(values[name])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"this is not an operating point that to_dict() wrote: {error!r}"
+            raise DataError(msg) from error
+
+
+def choose_threshold(
+    labels: Sequence[str],
+    p_tumor: ArrayLike,
+    *,
+    sensitivity: float | None = None,
+    specificity: float | None = None,
+    negative_class: str = NEGATIVE,
+    groups: Sequence[Hashable] | NDArray[np.intp] | None = None,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> OperatingPoint:
+    """Choose the threshold that keeps one figure and makes the best of the other.
+
+    Use validation images, not those of the final test, and probabilities after the temperature.
+    An image is called a tumor at P(tumor) >= threshold, so images with the same probability fall
+    on the same side. Every threshold in the gap between two neighbouring probabilities gives
+    the same answers; among the thresholds that keep the target and are best in the other
+    figure, the gap with the best value of the target itself is taken, and the middle of it, so
+    that rounding in another runtime changes nothing.
+
+    Parameters
+    ----------
+    labels : sequence of str, length n_images
+        Class of each image; all but `negative_class` are tumors.
+    p_tumor : array_like of float, shape (n_images,)
+        Probability of a tumor, in [0, 1]. Leave refused images out.
+    sensitivity : float, optional
+        Sensitivity to keep, in [0, 1]: the threshold has the highest specificity at this
+        sensitivity or above. 0.98 if neither figure is given.
+    specificity : float, optional
+        Specificity to keep instead, in [0, 1].
+    negative_class : str, default="notumor"
+        The class without a tumor.
+    groups : sequence of hashable, length n_images, optional
+        Patient or near-duplicate group of each image, for the intervals.
+    n_bootstrap, confidence, seed
+        As in `evaluate_predictions`.
+
+    Returns
+    -------
+    OperatingPoint
+        The threshold, and sensitivity and specificity here with their intervals.
+
+    Raises
+    ------
+    DataError
+        If one side has no images.
+    ParameterError
+        If an argument has the wrong shape or values, or both figures are given.
+
+    Examples
+    --------
+    >>> labels = ["notumor", "notumor", "tumor", "tumor"]
+    >>> point = choose_threshold(labels, [0.1, 0.5, 0.7, 0.9], sensitivity=1.0)
+    >>> point.threshold, point.specificity
+    (0.6, 1.0)
+    """
+    if sensitivity is not None and specificity is not None:
+        msg = "give sensitivity or specificity, not both: one threshold keeps one of them"
+        raise ParameterError(msg)
+    scores = np.asarray(p_tumor, dtype=np.float64)
+    if scores.shape != (len(labels),) or not ((scores >= 0) & (scores <= 1)).all():
+        msg = (
+            f"p_tumor must be {len(labels)} probabilities in [0, 1], one for each label; "
+            f"received shape {scores.shape}; leave images without an answer out"
+        )
+        raise ParameterError(msg)
+    is_tumor = np.array([str(label) != negative_class for label in labels])
+    ranking = Ranking.make(is_tumor, scores, groups=groups)  # refuses a single side
+    positives, negatives = np.sort(scores[is_tumor]), np.sort(scores[~is_tumor])
+    if specificity is None:
+        target, least = "sensitivity", DEFAULT_SENSITIVITY if sensitivity is None else sensitivity
+        threshold = _keep_sensitivity(positives, negatives, check_share(target, least))
+    else:
+        target, least = "specificity", specificity
+        threshold = _keep_specificity(positives, negatives, check_share(target, least))
+    ends = [
+        _at_threshold(
+            ranking, threshold, positive=side, n=n_bootstrap, seed=seed, share=confidence
+        )
+        for side in (True, False)
+    ]
+    reached = ends[0].value if target == "sensitivity" else ends[1].value
+    return OperatingPoint(
+        threshold=threshold,
+        sensitivity=ends[0].value,
+        specificity=ends[1].value,
+        sensitivity_interval=ends[0].interval,
+        specificity_interval=ends[1].interval,
+        target=target,
+        target_value=float(least),
+        reached=reached >= least - 1e-12,
+        n_positive=len(positives),
+        n_negative=len(negatives),
+    )
+
+
+def _keep_sensitivity(
+    positives: NDArray[np.float64], negatives: NDArray[np.float64], least: float
+) -> float:
+    needed = max(1, int(np.ceil(least * len(positives) - 1e-9)))
+    below = negatives[negatives < positives[-needed]]
+    if not below.size:  # no specificity to be had: call everything
+        return float(min(positives[0], negatives[0]) / 2)
+    return _between(below[-1], positives[positives > below[-1]][0])
+
+
+def _keep_specificity(
+    positives: NDArray[np.float64], negatives: NDArray[np.float64], least: float
+) -> float:
+    allowed = int(np.floor((1 - least) * len(negatives) + 1e-9))
+    highest = negatives[-1 - allowed] if allowed < len(negatives) else -np.inf
+    above = positives[positives > highest]
+    if not above.size:  # no sensitivity to be had: call as little as possible
+        return _between(negatives[-1], 1.0)
+    below = negatives[negatives < above[0]]
+    return _between(below[-1] if below.size else 0.0, above[0])
+
+
+def _between(low: float, high: float) -> float:
+    """Middle of a gap whose upper end belongs to what is called."""
+    middle = (low + high) / 2
+    return float(middle if middle > low else high)
+
+
+def _at_threshold(
+    ranking: Ranking, threshold: float, *, positive: bool, n: int, seed: int, share: float
+) -> CurvePoint:
+    side = ranking.positive == positive
+    right = side & ((ranking.scores >= threshold) == positive)
+    n_groups = int(ranking.groups.max()) + 1
+    counts = np.stack(
+        [np.bincount(ranking.groups, weights=part, minlength=n_groups) for part in (right, side)],
+        axis=1,
+    )
+    value = float(right.sum() / side.sum())
+    if not n:
+        return CurvePoint(value, None, threshold)
+    sums = np.concatenate(
+        [weights @ counts for weights in group_weights(n_groups, n_resamples=n, seed=seed)]
+    )
+    interval = figure_interval(
+        value,
+        divide(sums[:, 0], sums[:, 1]),
+        n_independent=ranking.groups_of(positive=positive),
+        confidence=check_share("confidence", share, closed=False),
+    )
+    return CurvePoint(value, interval, threshold)
