@@ -200,7 +200,8 @@ def infer_classes(
     labels : iterable of str
         Labels as `to_task` gives them.
     task : {"binary", "four", "custom"}
-        In ``"four"``, ``"tumor"`` (unknown subtype) is a label but never a class.
+        In ``"four"``, ``"tumor"`` (unknown subtype) is a label but never a class; in
+        ``"custom"`` the same where the negative class is ``"notumor"``.
     negative_class : str, default="notumor"
         The class that means *no tumor*.
 
@@ -217,7 +218,7 @@ def infer_classes(
     ('glioma', 'notumor', 'pituitary')
     """
     found = set(labels)
-    if task == "four":
+    if task == "four" or (task == "custom" and negative_class == NEGATIVE):
         found.discard(UNKNOWN_TUMOR)
     if len(found) == 2:  # an index of 1 then means tumor whatever the class is called
         return tuple(sorted(found, key=lambda label: (label != negative_class, label)))
