@@ -1,50 +1,23 @@
 """Turn intensities of any range into the 8 bits that the models see."""
 
-import math
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from mri_tumor.errors import ParameterError
 from mri_tumor.images.messages import refusal
+from mri_tumor.images.options import Window
 
 Grey: TypeAlias = npt.NDArray[np.uint8]
-Window: TypeAlias = Literal["auto", "percentile", "range"] | tuple[float, float]
 
 TOP_PERCENTILE = 99.9
 """Values above it become white: single hot pixels must not darken the rest."""
 
 _CHUNK = 2**20
 
-
-def check_window(window: object) -> None:
-    """Check the `window` option of the readers.
-
-    Parameters
-    ----------
-    window : object
-        What the caller gave.
-
-    Raises
-    ------
-    ParameterError
-        If it is neither a known word nor an increasing pair of finite numbers.
-    """
-    if isinstance(window, str):
-        good = window in ("auto", "percentile", "range")
-    else:
-        try:
-            low, high = (float(end) for end in window)  # type: ignore[attr-defined]
-            good = math.isfinite(low) and math.isfinite(high) and low < high
-        except (TypeError, ValueError):
-            good = False
-    if not good:
-        msg = (
-            f"window: {window!r} is no window. Pass 'auto', 'percentile', 'range', or a pair "
-            "(low, high) of intensities."
-        )
-        raise ParameterError(msg)
+# Enough to know the intensities of a scan, few enough to be quick.
+_SAMPLED_SLICES, _SAMPLED_PIXELS = 16, 2**18
 
 
 def intensity_window(
@@ -80,7 +53,7 @@ def intensity_window(
                 f"holds {bad:,} values that are NaN or infinite",
                 "Replace them, for example by numpy.nan_to_num, and save it again",
             )
-    if isinstance(window, tuple):
+    if not isinstance(window, str):
         return float(window[0]), float(window[1])
     low = float(values.min())
     if window != "range":
@@ -88,6 +61,71 @@ def intensity_window(
         if high > low:
             return low, high
     return low, float(values.max())
+
+
+def spread(count: int) -> list[int]:
+    """Return the indices of a few slices, evenly spread over all.
+
+    Parameters
+    ----------
+    count : int
+        Number of slices.
+
+    Returns
+    -------
+    list of int
+        At most 16, ascending.
+
+    Examples
+    --------
+    >>> spread(3)
+    [0, 1, 2]
+    """
+    return sorted({int(at) for at in np.linspace(0, count - 1, min(count, _SAMPLED_SLICES))})
+
+
+def thinned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return some of many values, evenly spread.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        All of them.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        Fewer than 2**19 of them.
+    """
+    return values[:: max(1, values.size // _SAMPLED_PIXELS)]
+
+
+def common_levels(
+    samples: Iterable[npt.NDArray[Any]], *, name: str, window: Window
+) -> tuple[float, float]:
+    """Choose black and white for all slices of a scan from samples of some.
+
+    Parameters
+    ----------
+    samples : iterable of ndarray
+        Intensities of some slices.
+    name : str
+        The file's name, for messages.
+    window : {"auto", "percentile", "range"} or (float, float)
+        As in `intensity_window`.
+
+    Returns
+    -------
+    tuple of float
+        (low, high), as `intensity_window`.
+
+    Raises
+    ------
+    ImageError
+        If a value is NaN or infinite.
+    """
+    values = np.concatenate([np.ravel(sample) for sample in samples])
+    return intensity_window(values, name=name, window=window)
 
 
 def to_grey(values: npt.NDArray[Any], low: float, high: float) -> Grey:

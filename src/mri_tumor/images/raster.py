@@ -1,6 +1,6 @@
 """Read PNG, JPEG, TIFF, BMP, WebP and GIF through Pillow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mri_tumor.errors import ImageError
-from mri_tumor.images.intensity import Grey, Window, intensity_window, to_grey
-from mri_tumor.images.limits import MAX_PAGES
+from mri_tumor.images.intensity import Grey, intensity_window, to_grey
+from mri_tumor.images.limits import MAX_PAGES, check_pixels
 from mri_tumor.images.messages import refusal
+from mri_tumor.images.options import Window
 
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _COLOUR = ("RGB", "CMYK", "YCbCr", "HSV", "RGBX")
@@ -58,15 +59,11 @@ def read_raster(
     with _decoding(name, kind), Image.open(stream, formats=(kind,)) as image:
         check_pixels(image.size, name=name, max_pixels=max_pixels)
         _go_to(image, page, name=name, kind=kind)
-        # Pages may differ in size.
-        check_pixels(image.size, name=name, max_pixels=max_pixels)
-        image.load()
-        _turn_upright(image)
-        return _to_grey(image, name=name, window=window)
+        return _grey_page(image, name=name, window=window, max_pixels=max_pixels)
 
 
-def count_pages(stream: IO[bytes], kind: str, *, name: str) -> int:
-    """Count the pages or frames of a raster file.
+def has_pages(stream: IO[bytes], kind: str, *, name: str) -> bool:
+    """Tell whether a raster file holds several pages or frames.
 
     Parameters
     ----------
@@ -79,48 +76,70 @@ def count_pages(stream: IO[bytes], kind: str, *, name: str) -> int:
 
     Returns
     -------
-    int
-        At least 1; a photo with a preview inside (MPO) counts as 1.
+    bool
+        False for a photo with a preview inside (MPO).
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    """
+    with _decoding(name, kind), Image.open(stream, formats=(kind,)) as image:
+        return image.format != "MPO" and _seek(image, 1)
+
+
+def open_pages(
+    stream: IO[bytes], kind: str, *, name: str, window: Window = "auto", max_pixels: int
+) -> tuple[int, Callable[[int], Grey]]:
+    """Open all pages or frames of a raster file.
+
+    Parameters
+    ----------
+    stream, kind, name, window, max_pixels
+        As in `read_raster`; the stream must stay open.
+
+    Returns
+    -------
+    count : int
+        Number of pages; a photo with a preview inside (MPO) has 1.
+    read : callable
+        Reads a page by its number, as `read_raster`; quickest in ascending order.
 
     Raises
     ------
     ImageError
         If it cannot be read, or holds more than `limits.MAX_PAGES`.
     """
-    with _decoding(name, kind), Image.open(stream, formats=(kind,)) as image:
-        if image.format == "MPO":
-            return 1
-        # One at a time: Pillow's own count has no bound.
-        for count in range(1, MAX_PAGES + 1):
-            if not _seek(image, count):
-                return count
-        raise refusal(name, f"holds more than {MAX_PAGES:,} pages", "Split the file")
+    with _decoding(name, kind):
+        image = Image.open(stream, formats=(kind,))
+        check_pixels(image.size, name=name, max_pixels=max_pixels)
+        count = _count(image, name)
+        image.seek(0)
+
+    def read(page: int) -> Grey:
+        with _decoding(name, kind):
+            if image.format != "MPO":
+                image.seek(page)
+            return _grey_page(image, name=name, window=window, max_pixels=max_pixels)
+
+    return count, read
 
 
-def check_pixels(size: tuple[int, int], *, name: str, max_pixels: int) -> None:
-    """Refuse an image that is too large to decode.
+def _count(image: Image.Image, name: str) -> int:
+    if image.format == "MPO":
+        return 1
+    # One at a time: Pillow's own count has no bound.
+    for count in range(1, MAX_PAGES + 1):
+        if not _seek(image, count):
+            return count
+    raise refusal(name, f"holds more than {MAX_PAGES:,} pages", "Split the file")
 
-    Parameters
-    ----------
-    size : tuple of int
-        Width and height in pixels.
-    name : str
-        What messages call the file.
-    max_pixels : int
-        Most pixels that are accepted.
 
-    Raises
-    ------
-    ImageError
-        If width times height is more.
-    """
-    width, height = size
-    if width * height > max_pixels:
-        raise refusal(
-            name,
-            f"has {width:,} x {height:,} pixels, over the limit of {max_pixels:,} in all",
-            "Scale it down, or raise max_pixels if you trust it",
-        )
+def _grey_page(image: Image.Image, *, name: str, window: Window, max_pixels: int) -> Grey:
+    # Pages may differ in size.
+    check_pixels(image.size, name=name, max_pixels=max_pixels)
+    image.load()
+    return _to_grey(_upright(image), name=name, window=window)
 
 
 @contextmanager
@@ -176,14 +195,13 @@ def _go_to(image: Image.Image, page: int | None, *, name: str, kind: str) -> Non
             raise refusal(name, f"has no page {page}: it holds {number}", "Count pages from 0")
 
 
-def _turn_upright(image: Image.Image) -> None:
+def _upright(image: Image.Image) -> Image.Image:
     """Apply the orientation that a camera or phone wrote, if there is a readable one."""
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
     except Exception:  # noqa: BLE001 - the pixels are fine where the EXIF is damaged
-        return
-    if turned:
-        ImageOps.exif_transpose(image, in_place=True)
+        return image
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def _to_grey(image: Image.Image, *, name: str, window: Window) -> Grey:

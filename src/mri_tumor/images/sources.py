@@ -73,7 +73,8 @@ def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterat
     name : str, optional
         What messages call it.
     max_bytes : int
-        Most bytes that are accepted.
+        Most bytes that are taken from memory or a file object. A file on disk is read in
+        pieces: its size is checked once its kind is known.
 
     Yields
     ------
@@ -83,7 +84,7 @@ def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterat
     Raises
     ------
     ImageError
-        If it does not exist, is a folder, a device, empty or too large, or cannot be read.
+        If it does not exist, is a folder, a device or empty, or cannot be read.
     ParameterError
         If `source` is none of the accepted types.
     """
@@ -92,7 +93,7 @@ def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterat
         path = Path(source)
         with _open_file(path, label) as file:
             size = os.fstat(file.fileno()).st_size
-            _check_size(size, label, max_bytes)
+            _check_not_empty(size, label)
             yield Opened(file, label, size, path)
         return
     if isinstance(source, bytes | bytearray | memoryview):
@@ -105,8 +106,55 @@ def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterat
             "bytes or a binary file object; an array goes to as_grey_image."
         )
         raise ParameterError(msg)
-    _check_size(len(data), label, max_bytes)
-    yield Opened(io.BytesIO(data), label, len(data))
+    _check_not_empty(len(data), label)
+    given = Opened(io.BytesIO(data), label, len(data))
+    check_bytes(given, max_bytes)
+    yield given
+
+
+def check_bytes(file: Opened, max_bytes: int) -> None:
+    """Refuse a file that is too large.
+
+    Parameters
+    ----------
+    file : Opened
+        The file.
+    max_bytes : int
+        Most bytes that are accepted.
+
+    Raises
+    ------
+    ImageError
+        If it has more.
+    """
+    if file.size > max_bytes:
+        raise refusal(
+            file.name,
+            f"has {file.size:,} bytes or more, over the limit of {max_bytes:,}",
+            "Give a smaller file, or raise the limit if you trust it",
+        )
+
+
+def is_folder(source: object) -> Path | None:
+    """Return the path of a folder, None for all else.
+
+    Parameters
+    ----------
+    source : object
+        What the caller gave.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The folder.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return None
+    try:
+        path = Path(source)
+        return path if path.is_dir() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _open_file(path: Path, label: str) -> IO[bytes]:
@@ -145,12 +193,6 @@ def _read_all(source: Any, label: str, max_bytes: int) -> bytes:
     return data
 
 
-def _check_size(size: int, label: str, max_bytes: int) -> None:
+def _check_not_empty(size: int, label: str) -> None:
     if size == 0:
         raise refusal(label, "is empty (0 bytes)", "Copy or download it again")
-    if size > max_bytes:
-        raise refusal(
-            label,
-            f"has {size:,} bytes or more, over the limit of {max_bytes:,}",
-            "Give a smaller file, or raise max_bytes if you trust it",
-        )
