@@ -1,6 +1,6 @@
 """Data sets: found on disk, checked, grouped by what belongs together, and split."""
 
-from mri_tumor.data.dataset import Dataset, Problem, Record
+from mri_tumor.data.dataset import Dataset, Record
 from mri_tumor.data.duplicates import (
     NEAR_RADIUS,
     NearPairs,
@@ -16,6 +16,7 @@ from mri_tumor.data.hashing import (
     perceptual_hashes,
 )
 from mri_tumor.data.loading import load_dataset
+from mri_tumor.data.problems import Problem
 from mri_tumor.data.splitfiles import read_split, write_split
 from mri_tumor.data.splits import (
     DataWarning,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.data.duplicates import connected_groups, links_of
+from mri_tumor.data.problems import Problem, describe_problems
 from mri_tumor.data.splits import (
     FRACTIONS,
     SPLITS,
@@ -25,17 +26,6 @@ from mri_tumor.labels import NEGATIVE, UNKNOWN_TUMOR, explain_names
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A file that was left out, and why."""
-
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason if self.path in self.reason else f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,14 +298,3 @@ class Dataset:
                 "content_hash": self.content_hashes,
             }
         )
-
-
-def describe_problems(problems: Sequence[Problem], *, n_files: int, most: int = 10) -> list[str]:
-    """List the files that were left out, the first few by name."""
-    if not problems:
-        return []
-    lines = [f"{len(problems):,} of {n_files:,} files left out:"]
-    lines.extend(f"  {problem}" for problem in problems[:most])
-    if len(problems) > most:
-        lines.append(f"  and {len(problems) - most:,} more")
-    return lines

@@ -9,24 +9,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mri_tumor.data.dataset import Dataset, Problem, describe_problems
+from mri_tumor.data.dataset import Dataset
+from mri_tumor.data.dividing import divide
 from mri_tumor.data.duplicates import NEAR_RADIUS, connected_groups, group_duplicates, links_of
 from mri_tumor.data.hashing import Fingerprint, fingerprint_files, perceptual_hashes
+from mri_tumor.data.problems import Problem, describe_problems
 from mri_tumor.data.sources import LAYOUT, Entry, Source, list_entries
-from mri_tumor.data.splitfiles import read_split
-from mri_tumor.data.splits import (
-    FRACTIONS,
-    SPLITS,
-    TEST,
-    VALIDATION,
-    DataWarning,
-    LeakWarning,
-)
+from mri_tumor.data.splits import FRACTIONS, DataWarning, LeakWarning
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.labels import (
     FOUR,
     NEGATIVE,
-    SUBTYPES,
     TASKS,
     UNKNOWN_TUMOR,
     infer_classes,
@@ -137,7 +130,7 @@ def load_dataset(
         group_by=group_by,
         radius=radius,
     )
-    dataset = _apply_split(dataset, split, fractions, seed)
+    dataset = divide(dataset, split, fractions, seed)
     _tell(dataset, strict=strict)
     return dataset
 
@@ -271,62 +264,6 @@ def _assemble(
         problems=tuple(problems),
         label_mapping=mapping,
     )
-
-
-def _check_classes(dataset: Dataset) -> None:
-    """Refuse what cannot be learned from."""
-    found = ", ".join(sorted(set(dataset.labels)))
-    if dataset.task == "four" and not set(dataset.classes) & set(SUBTYPES):
-        raise DataError(
-            f"task='four' needs images of {', '.join(SUBTYPES)}; found only {found}. "
-            "Use task='binary'."
-        )
-    if len(dataset.classes) < 2:
-        raise DataError(
-            f"there is only one class, {found} ({len(dataset):,} images). Learning needs images "
-            f"with and without a tumor. Expected {LAYOUT}."
-        )
-    if dataset.negative_class not in dataset.classes:
-        raise DataError(
-            f"no images without a tumor (class {dataset.negative_class!r}); found {found}. Add "
-            "some, or say with negative_class which of the classes means no tumor."
-        )
-
-
-def _apply_split(
-    dataset: Dataset,
-    split: str | os.PathLike[str] | None,
-    fractions: tuple[float, float, float],
-    seed: int,
-) -> Dataset:
-    if split is None:
-        return dataset.with_splits([""] * len(dataset))
-    _check_classes(dataset)
-    if split not in {"given", "new"}:
-        return dataset.with_splits(read_split(split, dataset))
-    given = set(dataset.splits) & {VALIDATION, TEST}
-    if split == "new" or not given:
-        return dataset.split(fractions, seed=seed)
-    return _keep_given(dataset, given, fractions, seed)
-
-
-def _keep_given(
-    dataset: Dataset, given: set[str], fractions: tuple[float, float, float], seed: int
-) -> Dataset:
-    """Keep the parts that the source names; divide the rest by group for the others."""
-    splits = np.array(dataset.splits, dtype=object)
-    kept = np.isin(splits, [VALIDATION, TEST])
-    # Copies of a given test image that are in no part themselves would leak: leave them out.
-    related = (splits == "") & np.isin(dataset.groups, dataset.groups[kept])
-    rest = np.flatnonzero(~kept & ~related)
-    if not len(rest):
-        raise DataError("the split that the data names has no training part. Use split='new'.")
-    shares = [share * (part not in given) for part, share in zip(SPLITS, fractions, strict=True)]
-    total = sum(shares)
-    pool = dataset.subset(rest)
-    divided = pool.split((shares[0] / total, shares[1] / total, shares[2] / total), seed=seed)
-    splits[rest] = divided.splits
-    return dataset.with_splits(splits.tolist())
 
 
 def _tell(dataset: Dataset, *, strict: bool) -> None:
