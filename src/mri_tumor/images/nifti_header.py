@@ -95,7 +95,8 @@ def read_nifti_header(
         shape = tuple(int(length) for length in header.get_data_shape())
         dtype = np.dtype(header.get_data_dtype())
         slope, intercept = header.get_slope_inter()
-        offset = max(int(header.get_data_offset()), len(header.binaryblock))
+        # Four bytes, which say whether extensions follow, end the header.
+        offset = max(int(header.get_data_offset()), len(header.binaryblock) + 4)
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
         unit = _UNITS_IN_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     except ImageError:
