@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mri_tumor.errors import ImageError, ParameterError
+from mri_tumor.explain import grad_cam
 from mri_tumor.explain.engine import _ENGINES, engine_for
-from mri_tumor.explain.grad_cam import grad_cam
 from mri_tumor.explain.heatmap import Heatmap
 
 SHAPES = (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Seventeen evenly spaced colours (sRGB, hexadecimal) of each map, read off and joined by straight
-# lines; the joined maps stay within 7 of 255 of the originals. Inferno and viridis are by Nathaniel
+# lines; the joined maps stay within 8 of 255 of the originals. Inferno and viridis are by Nathaniel
 # Smith and Stefan van der Walt (CC0), turbo is by Anton Mikhailov (Apache-2.0).
 _ANCHORS = {
     "inferno": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Unpack
 
 import numpy as np
 
@@ -18,47 +18,9 @@ from mri_tumor.explain.targets import Targets, resolve_targets, target_names
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mri_tumor.explain.options import TargetOptions
+
 P = ParamSpec("P")
-
-
-class TargetOptions(TypedDict, total=False):
-    """Options that every method takes.
-
-    Parameters
-    ----------
-    class_names : sequence of str
-        Names of the model's classes in the order of its outputs, so that `target` may be a name.
-    negative_class : int or str
-        The class that means *no tumor*, for the target ``"tumor"``; by default ``"notumor"`` where
-        `class_names` has it.
-    flip : bool
-        Average with the map of the mirrored image, mirrored back (off by default; twice the work).
-    shift : int
-        Average with the maps of four copies moved diagonally by this many pixels and moved back
-        (0 by default; five times the work). Half of a coarse map's cell makes it finer.
-    """
-
-    class_names: Sequence[str] | None
-    negative_class: int | str | None
-    flip: bool
-    shift: int
-
-
-class CamOptions(TargetOptions, total=False):
-    """Options of the methods that read layers.
-
-    Parameters
-    ----------
-    strides : sequence of int
-        Instead of `layer`: fuse the last layers at these strides, such as (8, 16, 32), where a map
-        at stride s has one cell per s x s pixels.
-    fuse : {"product", "mean", "max"}
-        How several layers' maps become one, see :func:`mri_tumor.explain.maps.fuse_maps`; "product" by
-        default.
-    """
-
-    strides: Sequence[int] | None
-    fuse: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +84,8 @@ class Job:
     targets: Targets
     class_names: Sequence[str] | None
     batch_size: int
+    flip: bool
+    shift: int
 
     def batches(self) -> Iterator[tuple[NDArray[np.float32], Targets]]:
         """Yield float32 batches with their targets, in order."""
@@ -138,15 +102,18 @@ def prepare(
     batch_size: int = 32,
     class_names: Sequence[str] | None = None,
     negative_class: int | str | None = None,
+    flip: bool = False,
+    shift: int = 0,
 ) -> Job:
-    """Check model, images and target.
+    """Check model, images, target and the options that every method takes.
 
     Raises
     ------
     ImageError
         If `images` is no batch for this model.
     ParameterError
-        If the model is no classifier, the target unknown, or the batch size below 1.
+        If the model is no classifier, the target unknown, the batch size below 1, or `shift` not
+        smaller than the image.
     """
     array = check_images(images)
     batch_size = whole("batch_size", batch_size, low=1)
@@ -159,7 +126,8 @@ def prepare(
         class_names=class_names,
         negative_class=negative_class,
     )
-    return Job(engine, array, targets, class_names, batch_size)
+    shift = whole("shift", shift, low=0, high=min(height, width) - 1)
+    return Job(engine, array, targets, class_names, batch_size, flip, shift)
 
 
 def pin(targets: Targets, chosen: NDArray[np.int64]) -> Targets:
@@ -173,9 +141,7 @@ def pin(targets: Targets, chosen: NDArray[np.int64]) -> Targets:
 Explainer = Callable[["NDArray[np.float32]", Targets], tuple["NDArray[np.float32]", Pass]]
 
 
-def explain_with(
-    job: Job, explainer: Explainer, *, flip: bool = False, shift: int = 0
-) -> Explanation:
+def explain_with(job: Job, explainer: Explainer) -> Explanation:
     """Run a method over all batches, with mirrored and moved copies where asked.
 
     Parameters
@@ -185,23 +151,13 @@ def explain_with(
     explainer : callable
         Takes images (n, h, w, c) and targets; gives maps (n, h, w) of any positive range, and the
         pass over the images as they are.
-    flip : bool, default=False
-        Average with the mirrored image's map.
-    shift : int, default=0
-        Average with the maps of four diagonally moved copies.
 
     Returns
     -------
     Explanation
         Normalised maps and the answers.
-
-    Raises
-    ------
-    ParameterError
-        If `shift` is negative or no smaller than the image.
     """
     height, width = job.engine.shape[:2]
-    shift = whole("shift", shift, low=0, high=min(height, width) - 1)
     maps, probabilities, chosen = [], [], []
     for images, targets in job.batches():
         plain, answer = explainer(images, targets)
@@ -210,7 +166,7 @@ def explain_with(
         def again(copies: NDArray[np.float32], fixed: Targets = fixed) -> NDArray[np.float32]:
             return explainer(copies, fixed)[0]
 
-        maps.append(normalise(_averaged(plain, images, again, flip=flip, shift=shift)))
+        maps.append(normalise(_averaged(job, plain, images, again)))
         probabilities.append(answer.probabilities)
         chosen.append(answer.chosen)
     if not maps:
@@ -223,18 +179,17 @@ def explain_with(
 
 
 def _averaged(
+    job: Job,
     plain: NDArray[np.float32],
     images: NDArray[np.float32],
     again: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    *,
-    flip: bool,
-    shift: int,
 ) -> NDArray[np.float32]:
     total, count = plain.copy(), np.ones(plain.shape[1:], np.float32)
-    if flip:
+    if job.flip:
         total += again(images[:, :, ::-1])[:, :, ::-1]
         count += 1
-    moves = [(dy, dx) for dy in (-shift, shift) for dx in (-shift, shift)] if shift else []
+    ends = (-job.shift, job.shift)
+    moves = [(dy, dx) for dy in ends for dx in ends] if job.shift else []
     for dy, dx in moves:
         # Moved back, the copy has nothing to say about the strip that left the picture.
         known = _window(plain.shape[1:], dy, dx)
@@ -251,6 +206,13 @@ def _window(shape: tuple[int, ...], dy: int, dx: int) -> NDArray[np.float32]:
     return window
 
 
+def combine(stack: Sequence[NDArray[np.float32]], *, fuse: str) -> NDArray[np.float32]:
+    """Return one layer's maps as they are, and several layers' fused, each normalised first."""
+    if len(stack) == 1:
+        return stack[0]
+    return fuse_maps([normalise(item) for item in stack], how=fuse)
+
+
 def cam(
     model: Any,
     images: Any,
@@ -262,15 +224,13 @@ def cam(
     differentiate: bool = True,
     strides: Sequence[int] | None = None,
     fuse: str = "product",
-    flip: bool = False,
-    shift: int = 0,
-    **names: Any,
+    **options: Unpack[TargetOptions],
 ) -> Explanation:
     """Run a method that turns a layer's values and gradients into a coarse map.
 
     Parameters
     ----------
-    model, images, target, batch_size, **names
+    model, images, target, batch_size, **options
         As in :func:`prepare`.
     reduce : callable
         Takes values and gradients (n, a, b, channels), gives maps (n, a, b) and the size (n,) of
@@ -281,15 +241,13 @@ def cam(
         Compute gradients.
     fuse : {"product", "mean", "max"}
         How several layers' maps become one.
-    flip, shift
-        As in :func:`explain_with`.
 
     Returns
     -------
     Explanation
         Maps of the images' height and width.
     """
-    job = prepare(model, images, target=target, batch_size=batch_size, **names)
+    job = prepare(model, images, target=target, batch_size=batch_size, **options)
     numbers = choose_layers(job.engine, layer, strides)
     shape = job.engine.shape[:2]
 
@@ -300,8 +258,6 @@ def cam(
             batch, targets, numbers=numbers, reduce=reduce, differentiate=differentiate
         )
         stack = [drop_rounding(enlarge(coarse, shape), size) for coarse, size in answer.extra]
-        if len(stack) == 1:
-            return stack[0], answer
-        return fuse_maps([normalise(item) for item in stack], how=fuse), answer
+        return combine(stack, fuse=fuse), answer
 
-    return explain_with(job, explainer, flip=flip, shift=shift)
+    return explain_with(job, explainer)

@@ -124,12 +124,22 @@ class Engine:
         -------
         Pass
             All as NumPy arrays.
+
+        Raises
+        ------
+        ParameterError
+            If a score is not finite.
         """
         key = (numbers, reduce, differentiate)
         if key not in self._compiled:
             self._compiled[key] = self._compile(*key)
         *found, extra = self._compiled[key](images, targets.mask, targets.summed)
         probabilities, score, probability, chosen = (np.asarray(item) for item in found)
+        if not np.isfinite(score).all():
+            raise ParameterError(
+                f"model: {self.graph.name!r} gives NaN or infinite scores for these images, so its "
+                "weights may be broken; check model.predict on them"
+            )
         arrays = [tuple(np.asarray(item) for item in group) for group in extra]
         return Pass(probabilities, score, probability, chosen, arrays)
 

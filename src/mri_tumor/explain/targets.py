@@ -42,6 +42,10 @@ class Targets:
     def __getitem__(self, part: slice) -> Targets:
         return Targets(self.mask[part], self.summed[part])
 
+    def repeat(self, count: int) -> Targets:
+        """Return these targets `count` times over."""
+        return Targets(np.repeat(self.mask, count, axis=0), np.repeat(self.summed, count))
+
 
 def resolve_targets(
     target: Any,

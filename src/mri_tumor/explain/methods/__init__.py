@@ -1,0 +1,1 @@
+"""Ways to explain, one small module each over the shared core."""
