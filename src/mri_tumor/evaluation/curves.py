@@ -192,6 +192,7 @@ def _curve(
             area,
             np.array([_area(kind, *counts) for counts in both]),
             n_independent=min(positive, negative),
+            n_most=np.inf,
             confidence=confidence,
         )
     recall, rate = hits / hits[-1], alarms / alarms[-1]

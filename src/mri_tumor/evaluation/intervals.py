@@ -144,7 +144,12 @@ def wilson(successes: float, trials: float, *, confidence: float = 0.95) -> tupl
 
 
 def figure_interval(
-    value: float, resampled: Floats, *, n_independent: float, confidence: float = 0.95
+    value: float,
+    resampled: Floats,
+    *,
+    n_independent: float,
+    n_most: float | None = None,
+    confidence: float = 0.95,
 ) -> tuple[float, float] | None:
     """Turn a figure's resamples into an interval.
 
@@ -162,6 +167,9 @@ def figure_interval(
         The figure in each resample; NaN where it is not defined.
     n_independent : float
         Number of groups that the figure rests on.
+    n_most : float, optional
+        Most independent trials that the figure can stand for: `n_independent` by default, and
+        infinite for an area under a curve, which compares many pairs.
     confidence : float, default=0.95
         Confidence, between 0 and 1.
 
@@ -182,7 +190,8 @@ def figure_interval(
     effective = value * (1 - value) / variance if variance > _ROUNDING else 0.0
     if effective * min(value, 1 - value) < FEW_ERRORS:
         # At the edge itself, and with a single group, there is no variance to go by.
-        trials = max(1.0, min(effective or np.inf, n_independent))
+        most = n_independent if n_most is None else n_most
+        trials = max(1.0, min(effective, most) if effective else n_independent)
         return clopper_pearson(value * trials, trials, confidence=confidence)
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(defined, [tail, 100 - tail])

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from mri_tumor.plots.style import show_share
+
 if TYPE_CHECKING:
     from mri_tumor.evaluation.report import EvaluationReport
 
@@ -32,30 +34,8 @@ Row = tuple[str, ...]
 
 
 def show_number(value: float | None) -> str:
-    """Format a figure with three decimals, and never as 1 or 0 when it is not.
-
-    Parameters
-    ----------
-    value : float or None
-        In [0, 1], or None for a figure that is not defined.
-
-    Returns
-    -------
-    str
-        Five characters, or "n/a".
-
-    Examples
-    --------
-    >>> show_number(0.9999), show_number(1.0), show_number(None)
-    ('>.999', '1.000', 'n/a')
-    """
-    if value is None:
-        return MISSING
-    if 0.9995 <= value < 1:
-        return ">.999"
-    if 0 < value < 0.0005:
-        return "<.001"
-    return f"{value:.3f}"
+    """Format a figure, "n/a" for one that is not defined; see `show_share`."""
+    return MISSING if value is None else show_share(value)
 
 
 def show_interval(ends: Sequence[float] | None) -> str:

@@ -156,6 +156,7 @@ def _intervals(
             value,
             np.concatenate([chunk[key] for chunk in chunks]),
             n_independent=independent_groups(scorer, key),
+            n_most=np.inf if key[-1] == "auc" else None,
             confidence=confidence,
         )
         for key, value in values.items()
