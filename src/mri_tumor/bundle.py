@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from mri_tumor.errors import BundleError
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
     import keras
 
 # Version 1: first format. A newer library reads older formats; an older one refuses newer.
@@ -75,12 +76,37 @@ def packaged_bundle(name: str) -> Path:
     return root / name
 
 
+def find_bundle(name: str | os.PathLike[str]) -> Path:
+    """Return the folder of a model given by its place, or by the name it ships under.
+
+    Parameters
+    ----------
+    name : str or path
+        A folder, or a name such as ``"brain-mri"``.
+
+    Returns
+    -------
+    Path
+        The folder, which may be missing where a path was given.
+
+    Raises
+    ------
+    BundleError
+        If it is neither a path nor a model that ships.
+    """
+    path = Path(name)
+    if path.exists() or len(path.parts) > 1:
+        return path
+    return packaged_bundle(str(name))
+
+
 def write_bundle(
     path: str | os.PathLike[str],
     model: keras.Model,
     metadata: Mapping[str, Any],
     *,
     half_precision: bool = False,
+    files: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write a model and what is needed to use it; a crash leaves what was there before.
 
@@ -94,6 +120,8 @@ def write_bundle(
         What JSON can hold; the format version and the hashes are added.
     half_precision : bool, default=False
         Store the weights as float16 (half the size); they are computed with in float32.
+    files : mapping of str to bytes, optional
+        More files by their place in the folder, such as a report or figures.
 
     Returns
     -------
@@ -106,10 +134,10 @@ def write_bundle(
         If something else than a bundle is there, or the folder cannot be written.
     """
     target = Path(path)
-    if target.exists() and not (target / METADATA).is_file():
-        if not target.is_dir() or any(target.iterdir()):
-            message = f"{target}: is there already and is no saved model. Choose another folder."
-            raise BundleError(message)
+    ours = not target.exists() or (target / METADATA).is_file()
+    if not ours and not (target.is_dir() and not any(target.iterdir())):
+        message = f"{target}: is there already and is no saved model. Choose another folder."
+        raise BundleError(message)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -119,6 +147,9 @@ def write_bundle(
         model.save(scratch / MODEL)
         if half_precision:
             _halve(scratch / MODEL)
+        for name, content in (files or {}).items():
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / name).write_bytes(content)
         _write_metadata(scratch, metadata)
         scratch.chmod(0o755)
         _replace(scratch, target)
@@ -287,8 +318,9 @@ def _foreign(config: Any) -> set[str]:
     if isinstance(config, dict):
         name = config.get("class_name")
         if isinstance(name, str):
-            module = config.get("module")
-            own = module == "builtins" or str(module or "").split(".")[0] == "keras"
+            # What names no module (a tensor's place in the graph, say) imports nothing.
+            module = config.get("module") or "keras"
+            own = module == "builtins" or str(module).split(".")[0] == "keras"
             registered = config.get("registered_name") not in {None, name}
             if name in {"Lambda", "__lambda__"} or not own or registered:
                 found.add(f"{module}.{name}")

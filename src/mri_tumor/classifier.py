@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,18 +25,23 @@ from mri_tumor.training.targets import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
     from mri_tumor.evaluation import EvaluationReport
     from mri_tumor.explain.heatmap import Heatmap
     from mri_tumor.images.collection import PreparedBatch
-    from mri_tumor.training.fitting import LabelledImages
-    from mri_tumor.training.loop import Stage
+    from mri_tumor.training.fitting import LabelledImages, StagePlan
 
 
-class TumorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+# Most epochs of `finetune` unless told otherwise: the validation loss is flat by then.
+FINETUNE_EPOCHS = 10
+
+
+class TumorClassifier(ClassifierMixin, BaseEstimator):
     """Classify brain MRI slices by transfer learning.
 
     Research software, not a medical device.
@@ -232,12 +234,15 @@ class TumorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.backbone_ = spec
         self.threshold_ = float(self.threshold)
         self.history_: dict[str, list[Any]] = {}
+        self.metrics_: dict[str, Any] = {}
+        self.data_ = _describe_data(X, validation_data)
         self.model_ = model
         self._forget()
         parts = self._parts(images, labels, _groups_of(X, groups), validation_data)
-        self._train("head", self.epochs, self.learning_rate, 0, parts)
+        plans = [self._plan("head", self.epochs)]
         if self.finetune_epochs:
-            self._finetune(parts, self.finetune_epochs)
+            plans.append(self._plan("finetune", self.finetune_epochs))
+        self._train(plans, parts)
         return self
 
     def finetune(
@@ -259,7 +264,7 @@ class TumorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y, groups, validation_data
             As in `fit`; labels must be among the classes.
         epochs : int, optional
-            Most epochs; `finetune_epochs` if that is set, else 20.
+            Most epochs; `finetune_epochs` if that is set, else 10.
 
         Returns
         -------
@@ -277,38 +282,35 @@ class TumorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         images, labels = _labelled(X, y)
         parts = self._parts(images, labels, _groups_of(X, groups), validation_data)
-        self._finetune(parts, epochs or self.finetune_epochs or 20)
+        plan = self._plan("finetune", epochs or self.finetune_epochs or FINETUNE_EPOCHS)
+        self._train([plan], parts)
         return self
 
-    def _finetune(self, parts: tuple[LabelledImages, LabelledImages], epochs: int) -> None:
-        layers = self.finetune_layers
-        n_open = self.backbone_.finetune_layers if layers is None else layers
-        self._train("finetune", epochs, self.finetune_learning_rate, n_open, parts)
-
-    def _train(
-        self,
-        name: str,
-        epochs: int,
-        learning_rate: float,
-        n_open: int,
-        parts: tuple[LabelledImages, LabelledImages],
-    ) -> None:
-        from mri_tumor.training.fitting import FitOptions, train_stage
+    def _plan(self, name: str, epochs: int) -> StagePlan:
+        from mri_tumor.training.fitting import StagePlan
         from mri_tumor.training.loop import Stage
 
-        stage: Stage = Stage(
+        tunes = name == "finetune"
+        n_open = self.backbone_.finetune_layers if tunes else 0
+        if tunes and self.finetune_layers is not None:
+            n_open = self.finetune_layers
+        stage = Stage(
             name=name,
             epochs=epochs,
-            learning_rate=learning_rate,
+            learning_rate=self.finetune_learning_rate if tunes else self.learning_rate,
             patience=self.patience,
             gamma=self.focal_gamma,
         )
-        train_stage(
+        return StagePlan(stage, n_open)
+
+    def _train(self, plans: list[StagePlan], parts: tuple[LabelledImages, LabelledImages]) -> None:
+        from mri_tumor.training.fitting import FitOptions, train_stages
+
+        train_stages(
             self.model_,
-            stage,
+            plans,
             *parts,
             Variants(self.preprocessing_, get_augmentation(self.augmentation), self.seed),
-            n_open=n_open,
             options=FitOptions(
                 batch_size=self.batch_size,
                 n_variants=self.n_variants,
@@ -594,7 +596,9 @@ class TumorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If an image cannot be read.
         """
         self._require_model()
-        values, geometries, originals = [], [], []
+        values: list[NDArray[np.uint8]] = []
+        geometries: list[Geometry] = []
+        originals: list[NDArray[np.uint8]] = []
         for batch in prepared_batches(as_collection(X), self.preprocessing_):
             for error in batch.errors.values():
                 raise error
@@ -767,3 +771,12 @@ def _groups_of(X: Any, groups: ArrayLike | None) -> NDArray[Any] | None:
 
 def _negative_of(X: Any, negative_class: str | None) -> str | None:
     return negative_class or getattr(X, "negative_class", None)
+
+
+def _describe_data(X: Any, validation_data: Any) -> dict[str, Any]:
+    """Return what a bundle keeps of its training data: hashes, by which leaks are found."""
+    hashes = [
+        *getattr(X, "content_hashes", ()),
+        *getattr(validation_data, "content_hashes", ()),
+    ]
+    return {"seen": sorted({name[:16] for name in hashes})} if hashes else {}

@@ -15,6 +15,7 @@ import numpy as np
 from mri_tumor.errors import BackboneError, ParameterError, WeightsError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from mri_tumor.backbones import BackboneSpec
@@ -47,7 +48,7 @@ def build_model(
     *,
     n_classes: int,
     input_size: int | None = None,
-    weights: str | Path | None = "imagenet",
+    weights: str | os.PathLike[str] | None = "imagenet",
     hidden_units: int = 128,
     dropout: float = 0.5,
     seed: int = 0,
@@ -115,7 +116,7 @@ def build_model(
 
 
 def build_backbone(
-    spec: BackboneSpec, *, input_size: int, weights: str | Path | None
+    spec: BackboneSpec, *, input_size: int, weights: str | os.PathLike[str] | None
 ) -> keras.Model:
     """Build a backbone with its weights.
 
@@ -156,7 +157,7 @@ def build_backbone(
     return backbone
 
 
-def _weights_argument(spec: BackboneSpec, weights: str | Path | None) -> str | None:
+def _weights_argument(spec: BackboneSpec, weights: str | os.PathLike[str] | None) -> str | None:
     if weights is None or weights in spec.weights:
         return weights if weights is None else str(weights)
     path = Path(weights)
@@ -169,7 +170,9 @@ def _weights_argument(spec: BackboneSpec, weights: str | Path | None) -> str | N
     raise WeightsError(message)
 
 
-def _build_error(spec: BackboneSpec, weights: str | Path | None, error: Exception) -> Exception:
+def _build_error(
+    spec: BackboneSpec, weights: str | os.PathLike[str] | None, error: Exception
+) -> Exception:
     if weights in spec.weights:
         others = [name for name in (*spec.weights, None) if name != weights]
         message = (
@@ -298,6 +301,27 @@ def split_model(model: keras.Model) -> SplitModel | None:
     cut = "+".join(tensor._keras_history.operation.name for tensor in crossing)
     tail = keras.Model(crossing, backbone.output)
     return SplitModel(frozen, _open_part(crossing, tail, head), cut)
+
+
+def model_between(model: keras.Model, split: SplitModel) -> keras.Model:
+    """Return the part of a model from a cut to the pooled features before the head.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model that was cut.
+    split : SplitModel
+        Where.
+
+    Returns
+    -------
+    keras.Model
+        Takes the tensors that cross the cut, returns shape (n, channels); shares its layers.
+    """
+    tail = next(layer for layer in split.open.layers if isinstance(layer, keras.Model))
+    inputs = [keras.Input(tensor.shape[1:]) for tensor in split.open.inputs]
+    values = tail(inputs if len(inputs) > 1 else inputs[0], training=False)
+    return keras.Model(inputs, model.get_layer("pool")(values))
 
 
 def _head_layers(model: keras.Model) -> list[keras.layers.Layer]:

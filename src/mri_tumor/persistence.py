@@ -28,6 +28,7 @@ def save(
     *,
     half_precision: bool = False,
     extra: Mapping[str, Any] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a fitted classifier as a bundle.
 
@@ -41,6 +42,8 @@ def save(
         Store the weights as float16.
     extra : mapping, optional
         More metadata, such as figures of an evaluation.
+    files : mapping of str to bytes, optional
+        More files by their place in the bundle.
 
     Returns
     -------
@@ -72,7 +75,10 @@ def save(
         "metrics": getattr(classifier, "metrics_", {}),
         **(extra or {}),
     }
-    return write_bundle(path, classifier.model_, metadata, half_precision=half_precision).path
+    bundle = write_bundle(
+        path, classifier.model_, metadata, half_precision=half_precision, files=files
+    )
+    return bundle.path
 
 
 def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClassifier:

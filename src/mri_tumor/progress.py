@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def progress_bar(
     description: str, total: int | None, *, show: bool = True, unit: str = "images"
-) -> Iterator[Callable[[int, str], None]]:
+) -> Iterator[Callable[..., None]]:
     """Show a bar with rate and time left while the block runs.
 
     Parameters
@@ -33,7 +33,7 @@ def progress_bar(
         ``advance(count, note="")`` moves the bar on and shows a short note behind it.
     """
     if not (show and sys.stderr.isatty()):
-        yield lambda _count, _note="": None
+        yield _advance_nothing
         return
     from rich.console import Console
     from rich.progress import (
@@ -68,6 +68,10 @@ def progress_bar(
             progress.update(task, advance=count, note=note)
 
         yield advance
+
+
+def _advance_nothing(_count: int, _note: str = "") -> None:
+    """Stand in for a bar that is not shown."""
 
 
 def say(text: str, *, show: bool = True) -> None:

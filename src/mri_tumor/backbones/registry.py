@@ -34,9 +34,6 @@ def register_backbone(spec: BackboneSpec) -> BackboneSpec:
     BackboneError
         If the name is taken by another backbone.
     """
-    if not isinstance(spec, BackboneSpec):
-        message = f"register_backbone: give a BackboneSpec. Received: {type(spec).__name__}"
-        raise BackboneError(message)
     known = _registered.get(spec.name)
     owner = "this session" if known else ", ".join(map(_package, _entry_points(spec.name)))
     if owner and known != spec:

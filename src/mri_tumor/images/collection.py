@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +17,8 @@ from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
 from mri_tumor.images.reading import read_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
 
@@ -105,9 +106,8 @@ def as_collection(images: Any, *, name: str = "X") -> ImageCollection:
 class Prepare(Protocol):
     """Takes a decoded image and its position to a model's input."""
 
-    def __call__(
-        self, image: NDArray[np.uint8], index: int
-    ) -> tuple[NDArray[np.uint8], Geometry]: ...
+    def __call__(self, image: NDArray[np.uint8], index: int) -> tuple[NDArray[np.uint8], Geometry]:
+        """Return the model's input and where it lies in the image."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,10 @@ import numpy as np
 from PIL import Image
 
 from mri_tumor.errors import ParameterError
-from mri_tumor.images.preprocessing import Preprocessing, preprocess
+from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from mri_tumor.images.preprocessing import Geometry
 
 Policy = Callable[["NDArray[np.uint8]", Preprocessing, np.random.Generator], "NDArray[np.uint8]"]
 
@@ -53,7 +51,7 @@ class Affine:
     def __call__(
         self,
         values: NDArray[np.uint8],
-        settings: Preprocessing,  # noqa: ARG002 - every policy takes the same arguments
+        settings: Preprocessing,  # noqa: ARG002
         rng: np.random.Generator,
     ) -> NDArray[np.uint8]:
         """Return a changed copy of a grey uint8 image of shape (h, w)."""
@@ -183,13 +181,18 @@ class Variants:
     seed: int = 0
 
     def __call__(
-        self, image: NDArray[np.uint8], index: int, variant: int
-    ) -> tuple[NDArray[np.uint8], Geometry | None]:
+        self, image: NDArray[np.uint8], index: int, variant: int = 0
+    ) -> tuple[NDArray[np.uint8], Geometry]:
         """Return the model input of one variant of the image at a position."""
         if variant == 0 or self.policy is None:
             return preprocess(image, self.settings)
         rng = np.random.default_rng([self.seed, index, variant])
-        return np.asarray(self.policy(image, self.settings, rng)), None
+        # No map is carried back to an augmented image, so its whole frame stands for it.
+        whole = Geometry(
+            height=image.shape[0], width=image.shape[1], top=0, left=0,
+            bottom=image.shape[0], right=image.shape[1], size=self.settings.size,
+        )  # fmt: skip
+        return np.asarray(self.policy(image, self.settings, rng)), whole
 
     def describe(self) -> dict[str, Any]:
         """Return what the variants depend on besides the images."""

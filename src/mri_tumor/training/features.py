@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,6 +15,7 @@ from mri_tumor.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -43,18 +45,18 @@ class Features:
         return len(self.arrays[0]) // self.n_images
 
 
-def frozen_function(model: keras.Model) -> Callable[[NDArray[Any]], list[NDArray[Any]]]:
+def frozen_function(model: keras.Model) -> Callable[..., list[NDArray[Any]]]:
     """Compile a model whose weights stay as they are, as quick as TensorFlow runs it.
 
     Parameters
     ----------
     model : keras.Model
-        Any functional model with one input.
+        Any functional model.
 
     Returns
     -------
     callable
-        From a uint8 or float batch to a list of output arrays. Later changes of the weights
+        From uint8 or float batches, one per input, to a list of output arrays. Later changes of the weights
         have no effect on it.
     """
     import tensorflow as tf
@@ -62,16 +64,16 @@ def frozen_function(model: keras.Model) -> Callable[[NDArray[Any]], list[NDArray
         convert_variables_to_constants_v2,
     )
 
-    shape = (None, *model.input_shape[1:])
-    traced = tf.function(lambda x: model(x, training=False)).get_concrete_function(
-        tf.TensorSpec(shape, tf.float32)
-    )
+    specs = [tf.TensorSpec((None, *tensor.shape[1:]), tf.float32) for tensor in model.inputs]
+    traced = tf.function(
+        lambda *inputs: model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    ).get_concrete_function(*specs)
     # Constants let the graph optimiser fold scaling and BatchNorm into the convolutions:
     # 166 against 92 images/s for MobileNetV2 on two cores.
     constant = convert_variables_to_constants_v2(traced)
 
-    def run(values: NDArray[Any]) -> list[NDArray[Any]]:
-        outputs = constant(tf.cast(values, tf.float32))
+    def run(*values: NDArray[Any]) -> list[NDArray[Any]]:
+        outputs = constant(*(tf.cast(one, tf.float32) for one in values))
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         return [output.numpy() for output in outputs]
 
@@ -135,7 +137,7 @@ def compute_features(
                 images,
                 variants.settings,
                 batch_size=_BATCH,
-                prepare=lambda image, index, variant=variant: variants(image, index, variant),
+                prepare=partial(variants, variant=variant),
             )
             for batch in batches:
                 for error in batch.errors.values():
@@ -148,6 +150,30 @@ def compute_features(
                     array[rows] = values
                 advance(len(batch.indices))
     return Features(tuple(arrays), n_images)
+
+
+def continue_features(model: keras.Model, features: Features) -> Features:
+    """Run cached activations through more frozen layers.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From the tensors that cross the cut to one tensor.
+    features : Features
+        The activations.
+
+    Returns
+    -------
+    Features
+        In memory, half precision: a few kilobytes for each image.
+    """
+    run = frozen_function(model)
+    rows = len(features.arrays[0])
+    parts = [
+        run(*(array[start : start + _BATCH] for array in features.arrays))[0].astype(np.float16)
+        for start in range(0, rows, _BATCH)
+    ]
+    return Features((np.concatenate(parts),), features.n_images)
 
 
 class FeatureBatches(keras.utils.PyDataset):
@@ -189,7 +215,7 @@ class FeatureBatches(keras.utils.PyDataset):
         self.rows = rows
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         # Reading a memory map in rising order costs fewer seeks; order within a batch is free.

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
-
-from mri_tumor.model import open_layers, seeded, split_model
-from mri_tumor.training.features import FeatureBatches, compute_features
+from mri_tumor.model import SplitModel, model_between, open_layers, seeded, split_model
+from mri_tumor.training.features import (
+    FeatureBatches,
+    Features,
+    compute_features,
+    continue_features,
+)
 from mri_tumor.training.loop import run_stage
 from mri_tumor.training.pipeline import FreshBatches
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import keras
+    import numpy as np
     from numpy.typing import NDArray
 
     from mri_tumor.images.collection import ImageCollection
@@ -67,88 +73,110 @@ class FitOptions:
     show_progress: bool = False
 
 
-def train_stage(
+@dataclass(frozen=True)
+class StagePlan:
+    """A stage and what it opens.
+
+    Parameters
+    ----------
+    stage : Stage
+        Epochs, rate, patience.
+    n_open : int
+        Layers of the backbone that learn; 0 for the head alone.
+    """
+
+    stage: Stage
+    n_open: int
+
+
+def train_stages(
     model: keras.Model,
-    stage: Stage,
+    plans: Sequence[StagePlan],
     training: LabelledImages,
     validation: LabelledImages,
     variants: Variants,
     *,
-    n_open: int,
     options: FitOptions,
     history: History,
-) -> int:
-    """Train the head and the last `n_open` layers of the backbone.
+) -> None:
+    """Train a model in stages; what stays frozen in all of them is computed once.
 
     Parameters
     ----------
     model : keras.Model
         A model from `build_model`; changed in place.
-    stage : Stage
-        Epochs, rate, patience.
+    plans : sequence of StagePlan
+        The stages in order.
     training, validation : LabelledImages
         What to learn from, and what to judge epochs by.
     variants : Variants
         Augmentation of the training images.
-    n_open : int
-        Layers of the backbone that learn; 0 for the head alone.
     options : FitOptions
         Batches and cache.
     history : dict
         Rows are appended to it.
-
-    Returns
-    -------
-    int
-        Index of the best epoch of the stage, from 0.
 
     Raises
     ------
     ImageError
         If an image cannot be read.
     """
-    open_layers(model, n_open)
+    open_layers(model, max(plan.n_open for plan in plans))
     split = split_model(model) if options.cache else None
-    with seeded(options.seed):
-        if split is None:
-            return run_stage(
-                model,
-                stage,
-                FreshBatches(training, variants, batch_size=options.batch_size),
-                FreshBatches(validation, variants, batch_size=options.batch_size, plain=True),
-                history=history,
-                show_progress=options.show_progress,
-            )
-        with tempfile.TemporaryDirectory(prefix="mri-tumor-") as folder:
-            batches: list[Any] = []
-            parts = (("training", training), ("validation", validation))
-            for name, part in parts:
-                place = Path(folder) / name
-                place.mkdir()
-                learns = name == "training"
-                augmented = learns and variants.policy is not None
-                features = compute_features(
+    parts = {"training": training, "validation": validation}
+    with seeded(options.seed), tempfile.TemporaryDirectory(prefix="mri-tumor-") as folder:
+        features: dict[str, Features] = {}
+        if split is not None:
+            for name, part in parts.items():
+                augmented = name == "training" and variants.policy is not None
+                features[name] = compute_features(
                     split.frozen,
                     part.images,
                     variants,
                     n_variants=options.n_variants if augmented else 1,
-                    folder=place,
+                    folder=Path(tempfile.mkdtemp(prefix=name, dir=folder)),
                     show_progress=options.show_progress,
                     description=f"Computing the frozen part, {name}",
                 )
-                batches.append(
-                    FeatureBatches(
-                        features,
-                        part.targets,
-                        part.weights,
-                        batch_size=options.batch_size,
-                        seed=options.seed if learns else None,
-                    )
-                )
-            return run_stage(
-                split.open,
-                stage,
+        for plan in plans:
+            open_layers(model, plan.n_open)
+            learner, batches = _stage_input(model, split, features, parts, variants, options)
+            run_stage(
+                learner,
+                plan.stage,
                 *batches,
                 history=history,
                 show_progress=options.show_progress,
             )
+
+
+def _stage_input(  # noqa: PLR0917
+    model: keras.Model,
+    cached: SplitModel | None,
+    features: dict[str, Features],
+    parts: dict[str, LabelledImages],
+    variants: Variants,
+    options: FitOptions,
+) -> tuple[keras.Model, list[Any]]:
+    """Return what learns in a stage, and its batches of training and validation."""
+    if cached is None:
+        return model, [
+            FreshBatches(part, variants, batch_size=options.batch_size, plain=name == "validation")
+            for name, part in parts.items()
+        ]
+    split = split_model(model)
+    assert split is not None  # noqa: S101
+    if split.cut != cached.cut:
+        # The head alone learns: run the rest of the backbone over the cached tensors, once.
+        rest = model_between(model, cached)
+        features = {name: continue_features(rest, found) for name, found in features.items()}
+    return split.open, [
+        FeatureBatches(
+            features[name],
+            part.targets,
+            part.weights,
+            batch_size=options.batch_size,
+            seed=options.seed if name == "training" else None,
+        )
+        for name, part in parts.items()
+    ]

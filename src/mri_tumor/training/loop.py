@@ -48,17 +48,20 @@ class Stage:
 class BestEpoch(keras.callbacks.Callback):
     """Stop when the validation loss no longer falls, and end with the best weights."""
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int, *, best: float) -> None:
         super().__init__()
         self.patience = patience
-        self.best, self.best_epoch = float("inf"), -1
+        self.best, self.best_epoch = best, -1
         self.weights: list[Any] = []
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Keep the weights that the stage starts from: no epoch may be better."""
+        self.weights = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the weights of a better epoch, or give up."""
         loss = (logs or {})["val_loss"]
-        # A first epoch that diverged still has to leave weights to go back to.
-        if loss < self.best or not self.weights:
+        if loss < self.best:
             self.best, self.best_epoch = loss, epoch
             self.weights = self.model.get_weights()
         elif epoch - self.best_epoch >= self.patience:
@@ -66,8 +69,7 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Put the best weights back."""
-        if self.weights:
-            self.model.set_weights(self.weights)
+        self.model.set_weights(self.weights)
 
 
 class Reporter(keras.callbacks.Callback):
@@ -133,7 +135,7 @@ def run_stage(
     Returns
     -------
     int
-        Index of the best epoch of the stage, from 0.
+        Index of the best epoch of the stage, from 0; -1 if none was better than the start.
     """
     import tensorflow as tf
 
@@ -149,7 +151,8 @@ def run_stage(
         # XLA is several times slower on processors; on a GPU let Keras decide.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
-    best = BestEpoch(stage.patience)
+    before = model.evaluate(validation, verbose=0, return_dict=True)["loss"]
+    best = BestEpoch(stage.patience, best=before)
     first = len(history.get("loss", []))
     label = {"head": "Training the head", "finetune": "Fine-tuning"}.get(stage.name, stage.name)
     with progress_bar(label, stage.epochs, show=show_progress, unit="epochs") as advance:
@@ -164,10 +167,10 @@ def run_stage(
             callbacks=callbacks,
             verbose=0,
         )
-    accuracy = history["val_accuracy"][first + best.best_epoch]
+    kept = f"epoch {best.best_epoch + 1}" if best.best_epoch >= 0 else "the model as it was"
+    epochs = len(history["loss"]) - first
     say(
-        f"{label}: best of {len(history['loss']) - first} epochs is {best.best_epoch + 1}, "
-        f"validation accuracy {accuracy:.4f}",
+        f"{label}: {epochs} epochs, kept {kept}, validation loss {best.best:.4f}",
         show=show_progress,
     )
     return best.best_epoch

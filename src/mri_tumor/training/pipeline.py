@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ class FreshBatches(keras.utils.PyDataset):
         self._iterator = iter(self._stream)
 
     def __len__(self) -> int:
-        return -(-len(self.part.images) // self.batch_size)
+        return math.ceil(len(self.part.images) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         # Keras asks for 0, 1, 2, ...; validation starts again without a new epoch.

@@ -77,7 +77,7 @@ def find_classes(labels: Sequence[str], negative_class: str | None) -> tuple[tup
 
 
 def encode(
-    labels: Sequence[str], classes: Sequence[str], negative_class: str
+    labels: Sequence[str], classes: Sequence[str] | NDArray[Any], negative_class: str
 ) -> NDArray[np.float32]:
     """Encode labels as the classes that each image may have.
 

@@ -1,0 +1,47 @@
+"""`mri-tumor backbones`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mri_tumor.cli.options import json_option, write_json
+
+
+@click.command()
+@json_option
+def backbones(*, as_json: bool) -> None:
+    """List the backbones that a model can be built on."""
+    from mri_tumor.backbones import get_backbone, list_backbones
+    from mri_tumor.errors import BackboneError
+
+    rows: list[dict[str, Any]] = []
+    for name, package in list_backbones().items():
+        row: dict[str, Any] = {
+            "name": name,
+            "input_size": None,
+            "weights": [],
+            "package": package,
+            "error": None,
+        }
+        try:
+            spec = get_backbone(name)
+        except BackboneError as error:
+            row["error"] = str(error)
+        else:
+            row.update(
+                input_size=spec.input_size,
+                weights=list(spec.weights),
+                finetune_layers=spec.finetune_layers,
+            )
+        rows.append(row)
+    if as_json:
+        write_json(rows, indent=2)
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        what = row["error"] or (
+            f"{row['input_size']} px, weights: {', '.join(row['weights']) or 'none'}"
+        )
+        click.echo(f"{row['name']:<{width}}  {what}  ({row['package']})")

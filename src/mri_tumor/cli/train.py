@@ -1,0 +1,224 @@
+"""`mri-tumor train`."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
+from mri_tumor.errors import DataError
+
+if TYPE_CHECKING:
+    from mri_tumor.classifier import TumorClassifier
+    from mri_tumor.data import Dataset
+    from mri_tumor.evaluation import EvaluationReport
+
+
+@click.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("mri-tumor-model"),
+    show_default=True,
+    help="Folder for the model, its report and its figures.",
+)
+@click.option("--task", type=click.Choice(["binary", "four"]), help="What to tell apart.")
+@click.option("--backbone", default="MobileNetV2", show_default=True, help="Name of a backbone.")
+@click.option(
+    "--weights",
+    default="imagenet",
+    show_default=True,
+    help="imagenet, brain-mri, none, or the path of a weights file.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--finetune-epochs",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="0 trains the head alone.",
+)
+@click.option(
+    "--finetune-layers", type=click.IntRange(min=1), help="Layers that fine-tuning opens."
+)
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-4, show_default=True
+)
+@click.option(
+    "--finetune-learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=5e-5,
+    show_default=True,
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("--patience", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--class-weight", type=click.Choice(["balanced", "none"]), default="none")
+@click.option("--focal-gamma", type=click.FloatRange(min=0), default=0.0, show_default=True)
+@click.option(
+    "--no-cache", is_flag=True, help="Draw fresh variants every epoch (many times slower)."
+)
+@click.option(
+    "--new-split", is_flag=True, help="Ignore Training and Testing folders; split by group."
+)
+@click.option("--strict", is_flag=True, help="Stop at unusable files or a split that leaks.")
+@seed_option
+@json_option
+def train(
+    data: tuple[Path, ...],
+    output: Path,
+    task: str | None,
+    weights: str,
+    *,
+    new_split: bool,
+    no_cache: bool,
+    strict: bool,
+    as_json: bool,
+    seed: int,
+    class_weight: str,
+    **settings: Any,
+) -> int:
+    """Train a model on a folder of images, measure it, and save it.
+
+    DATA is a folder with one folder per class (glioma, meningioma, notumor, pituitary; or
+    yes and no), with or without Training and Testing folders, or a CSV file with the columns
+    path and label. Several are joined.
+
+    \b
+    Examples:
+      mri-tumor train scans/
+      mri-tumor train scans/ --task binary --output my-model --json
+    """
+    from mri_tumor.framework import load_quietly
+
+    load_quietly()
+    from mri_tumor.classifier import TumorClassifier
+
+    started = time.perf_counter()
+    try:
+        dataset, notes = load(data, task=task, new_split=new_split, strict=strict, seed=seed)
+    except DataError as error:
+        if not strict:
+            raise
+        click.echo(f"mri-tumor: {error}", err=True)
+        return STRICT_FAILED
+    say = _speaker(as_json)
+    say(dataset.summary())
+    for note in notes:
+        say(f"warning: {note}")
+    classifier = TumorClassifier(
+        weights=None if weights == "none" else weights,
+        class_weight=None if class_weight == "none" else class_weight,
+        cache=not no_cache,
+        seed=seed,
+        verbose=1,
+        **settings,
+    ).fit(dataset.train, validation_data=dataset.validation)
+    seconds = time.perf_counter() - started
+    classifier.verbose = 0
+    report = classifier.evaluate(dataset.test)
+    keep(classifier, report, dataset, output, seconds=seconds)
+    if as_json:
+        write_json(describe(classifier, report, dataset, output, seconds))
+    else:
+        click.echo(report)
+        click.echo(f"\nTrained in {seconds:.0f} s. Saved in {output}. Use it:")
+        click.echo(f"  mri-tumor predict scan.png --model {output}")
+    return 0
+
+
+def load(
+    data: tuple[Path, ...], *, task: str | None, new_split: bool, strict: bool, seed: int
+) -> tuple[Dataset, list[str]]:
+    """Load the data set; its warnings come back as text."""
+    from mri_tumor.data import load_dataset
+    from mri_tumor.progress import progress_bar
+
+    source: Any = list(data) if len(data) > 1 else data[0]
+    with warnings.catch_warnings(record=True) as caught, progress_bar("Reading", None) as advance:
+        warnings.simplefilter("always")
+        seen = [0]
+
+        def progress(done: int, _total: int) -> None:
+            advance(done - seen[0], "")
+            seen[0] = done
+
+        dataset = load_dataset(
+            source,
+            task=task,
+            split="new" if new_split else "given",
+            seed=seed,
+            strict=strict,
+            progress=progress,
+        )
+    return dataset, [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+
+
+def keep(
+    classifier: TumorClassifier,
+    report: EvaluationReport,
+    dataset: Dataset,
+    output: Path,
+    *,
+    seconds: float,
+) -> None:
+    """Save the model with its figures, report and split."""
+    from mri_tumor import persistence
+    from mri_tumor.figures import training_figures
+
+    figures = report.to_dict()
+    classifier.metrics_ = figures
+    files = {
+        "evaluation.json": (report.to_json(include_images=False) + "\n").encode(),
+        "split.csv": dataset.to_frame().to_csv(index=False).encode(),
+        **training_figures(classifier.history_, report),
+    }
+    extra = {"training_seconds": round(seconds, 1), "dataset": _about(dataset)}
+    persistence.save(classifier, output, extra=extra, files=files)
+
+
+def describe(
+    classifier: TumorClassifier,
+    report: EvaluationReport,
+    dataset: Dataset,
+    output: Path,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the result of a training as JSON has it."""
+    history = classifier.history_
+    return {
+        "model": str(output),
+        "task": dataset.task,
+        "classes": [str(name) for name in classifier.classes_],
+        "seconds": round(seconds, 1),
+        "epochs": {
+            stage: history["stage"].count(stage) for stage in dict.fromkeys(history["stage"])
+        },
+        "peak_validation_accuracy": max(history["val_accuracy"]),
+        "dataset": _about(dataset),
+        "test": report.to_dict(),
+    }
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "n_images": len(dataset),
+        "n_groups": len(set(dataset.groups.tolist())),
+        "counts": dataset.counts(),
+        "fingerprint": dataset.fingerprint,
+        "n_left_out": len(dataset.problems),
+        "left_out": [{"file": one.path, "reason": one.reason} for one in dataset.problems[:100]],
+    }
+
+
+def _speaker(as_json: bool) -> Any:
+    """Return what writes a line for a person: standard error where JSON has the output."""
+
+    def say(text: str) -> None:
+        click.echo(text, err=as_json)
+
+    return say
