@@ -9,6 +9,7 @@ import pydicom
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence
 from pydicom.uid import UID, generate_uid
 
 SECRET = "SECRETNAME"
@@ -165,6 +166,62 @@ def nifti(values, affine=None, *, packed=False, header=None, kind=nibabel.Nifti1
     return gzip.compress(data, mtime=0) if packed else data
 
 
+def enhanced(frames):
+    """Write an enhanced MR image: what belongs to a frame stands in functional groups."""
+
+    def item(**groups):
+        made = Dataset()
+        for name, tags in groups.items():
+            inner = Dataset()
+            for tag, value in tags.items():
+                setattr(inner, tag, value)
+            setattr(made, name, Sequence([inner]))
+        return made
+
+    shared = item(
+        PixelMeasuresSequence={"PixelSpacing": [1.0, 0.5], "SpacingBetweenSlices": 3.0},
+        PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]},
+    )
+    rescale = {"RescaleSlope": 2.0, "RescaleIntercept": 0.0, "RescaleType": "US"}
+    own = [
+        item(
+            PixelValueTransformationSequence=rescale,
+            FrameVOILUTSequence={"WindowCenter": 842 * (at + 1), "WindowWidth": 1685},
+        )
+        for at in range(len(frames))
+    ]
+    return dicom(
+        frames,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.4.1",
+        SharedFunctionalGroupsSequence=Sequence([shared]),
+        PerFrameFunctionalGroupsSequence=Sequence(own),
+    )
+
+
+def table(values, bits=8, first=0):
+    """Make a lookup table, as a sequence."""
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [len(values), first, bits])
+    item.add_new("LUTData", "US", [int(value) for value in values])
+    return Sequence([item])
+
+
+def palette():
+    """Make the tags of a palette of 256 colours."""
+    tags = {"PhotometricInterpretation": "PALETTE COLOR"}
+    colours = {"Red": np.arange(256), "Green": np.arange(256)[::-1], "Blue": np.zeros(256)}
+    for name, values in colours.items():
+        tags[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        tags[f"{name}PaletteColorLookupTableData"] = bytes(values.astype(np.uint8))
+    return tags
+
+
+def pages(kind, count=3, **options):
+    """Write a file of several pages or frames."""
+    images = [Image.fromarray(ramp() // (at + 1)) for at in range(count)]
+    return saved(images[0], kind, save_all=True, append_images=images[1:], **options)
+
+
 def samples():
     """Valid files by reader and kind, for the fuzzers."""
     deep = ramp(dtype=np.uint16) * 9
@@ -172,34 +229,56 @@ def samples():
     volume = np.arange(20 * 24 * 18, dtype=np.int16).reshape(20, 24, 18)
     colour = np.stack([ramp(), ramp() // 2, 255 - ramp()], axis=-1)
     window = {"WindowCenter": 400, "WindowWidth": 600}
+    turned = Image.Exif()
+    turned[274] = 6
+    painted = Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE)
+    clear = Image.fromarray(colour).convert("RGBA")
+    clear.putalpha(Image.fromarray(ramp()))
+    coloured = np.zeros((20, 24, 3), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    big = nibabel.Nifti1Header(endianness=">")
+    big.set_data_dtype(">i2")
+    table_of = table(np.arange(256)[::-1])
     return {
-        "png": [saved(ramp(), "PNG"), saved(deep, "PNG"), saved(colour, "PNG")],
+        "png": [
+            saved(ramp(), "PNG"),
+            saved(deep, "PNG"),
+            saved(colour, "PNG", exif=turned),
+            saved(painted, "PNG", transparency=3),
+            saved(clear, "PNG"),
+            pages("PNG"),
+        ],
         "jpeg": [
             saved(ramp(), "JPEG"),
-            saved(colour, "JPEG"),
+            saved(colour, "JPEG", exif=turned),
             saved(ramp(), "JPEG", progressive=True),
             saved(Image.fromarray(colour).convert("CMYK"), "JPEG"),
         ],
         "tiff": [
-            saved(ramp(), "TIFF"),
+            saved(ramp(), "TIFF", exif=turned),
             saved(deep, "TIFF", compression="tiff_lzw"),
             saved(ramp(dtype=np.float32), "TIFF", compression="tiff_adobe_deflate"),
-            saved(
-                Image.fromarray(ramp()),
-                "TIFF",
-                save_all=True,
-                append_images=[Image.fromarray(ramp())],
-            ),
+            saved(colour, "TIFF", compression="jpeg"),
+            saved(painted, "TIFF", compression="packbits"),
+            pages("TIFF"),
         ],
-        "bmp": [saved(ramp(), "BMP"), saved(colour, "BMP")],
-        "webp": [saved(colour, "WebP"), saved(colour, "WebP", lossless=True)],
-        "gif": [saved(ramp(), "GIF")],
+        "bmp": [saved(ramp(), "BMP"), saved(colour, "BMP"), saved(painted, "BMP")],
+        "webp": [
+            saved(colour, "WebP"),
+            saved(clear, "WebP", lossless=True, exif=turned),
+            pages("WebP"),
+        ],
+        "gif": [saved(ramp(), "GIF"), saved(painted, "GIF", transparency=3), pages("GIF")],
         "dicom": [
             dicom(deep, "explicit", **window),
-            dicom(deep, "implicit", RescaleSlope=2, RescaleIntercept=-5),
+            dicom(deep, "implicit", RescaleSlope=2, RescaleIntercept=-5, PixelSpacing=[1, 2]),
             dicom(deep, "deflated"),
+            dicom(deep, "big endian", PhotometricInterpretation="MONOCHROME1"),
             dicom(stack, "explicit", VOILUTFunction="SIGMOID", **window),
             dicom(colour, "explicit"),
+            dicom(deep.astype(np.int16) - 400, PixelPaddingValue=-400),
+            dicom(ramp(), VOILUTSequence=table_of, ModalityLUTSequence=table_of),
+            dicom(ramp(), **palette()),
+            enhanced(stack),
         ],
         "dicom-packed": [
             dicom(ramp(), "JPEG"),
@@ -207,6 +286,7 @@ def samples():
             dicom(deep, "JPEG 2000"),
             dicom(deep, "RLE"),
             dicom(stack, "RLE"),
+            dicom(stack, "JPEG 2000"),
             dicom(colour, "JPEG 2000", PhotometricInterpretation="RGB"),
         ],
         "nifti": [
@@ -214,6 +294,8 @@ def samples():
             nifti(volume.astype(np.float32)),
             nifti(volume, kind=nibabel.Nifti2Image),
             nifti(np.stack([volume, volume], axis=-1)),
+            nifti(volume, np.diag([-1, 2, 3, 1]), header=big),
+            nifti(coloured),
         ],
         "nifti-gz": [nifti(volume, packed=True), nifti(volume.astype(np.float32), packed=True)],
     }

@@ -12,16 +12,18 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.sequence import Sequence
 from pydicom.uid import UID
 from scan_samples import (
     SECRET,
     SYNTAXES,
     dicom,
+    enhanced,
     jpeg_lossless,
     mr_dataset,
+    palette,
     ramp,
     saved,
+    table,
     written,
 )
 
@@ -158,13 +160,6 @@ def test_padding_is_black_and_does_not_count():
         assert got[4:].min() < 5
 
 
-def table(values, bits=8, first=0):
-    item = Dataset()
-    item.add_new("LUTDescriptor", "US", [len(values), first, bits])
-    item.add_new("LUTData", "US", [int(value) for value in values])
-    return Sequence([item])
-
-
 def test_lookup_tables():
     curve = np.minimum(np.arange(300) * 2, 255)
     got = read_image(dicom(ramp(), VOILUTSequence=table(curve)))
@@ -185,15 +180,7 @@ def test_colour():
 
 
 def test_palette_colour():
-    tags = {}
-    for name, values in {
-        "Red": np.arange(256),
-        "Green": np.arange(256)[::-1],
-        "Blue": np.zeros(256, int),
-    }.items():
-        tags[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
-        tags[f"{name}PaletteColorLookupTableData"] = bytes(values.astype(np.uint8))
-    got = read_image(dicom(ramp(), PhotometricInterpretation="PALETTE COLOR", **tags))
+    got = read_image(dicom(ramp(), **palette()))
     colour = np.stack([ramp(), 255 - ramp(), 0 * ramp()], axis=-1)
     np.testing.assert_array_equal(got, np.asarray(Image.fromarray(colour).convert("L")))
 
@@ -221,41 +208,6 @@ def test_frames_share_their_percentiles():
     assert bright.max() == 255
     assert dark.max() < 30
     np.testing.assert_array_equal(read_image(dicom(frames), page=1), dark)
-
-
-def enhanced(frames):
-    """An enhanced MR image: what belongs to a frame stands in functional groups."""
-
-    def item(**groups):
-        made = Dataset()
-        for name, tags in groups.items():
-            inner = Dataset()
-            for tag, value in tags.items():
-                setattr(inner, tag, value)
-            setattr(made, name, Sequence([inner]))
-        return made
-
-    shared = item(
-        PixelMeasuresSequence={"PixelSpacing": [1.0, 0.5], "SpacingBetweenSlices": 3.0},
-        PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]},
-    )
-    own = [
-        item(
-            PixelValueTransformationSequence={
-                "RescaleSlope": 2.0,
-                "RescaleIntercept": 0.0,
-                "RescaleType": "US",
-            },
-            FrameVOILUTSequence={"WindowCenter": 842 * (at + 1), "WindowWidth": 1685},
-        )
-        for at in range(len(frames))
-    ]
-    return dicom(
-        frames,
-        SOPClassUID="1.2.840.10008.5.1.4.1.1.4.1",
-        SharedFunctionalGroupsSequence=Sequence([shared]),
-        PerFrameFunctionalGroupsSequence=Sequence(own),
-    )
 
 
 def test_enhanced_files():
