@@ -224,13 +224,10 @@ def links_of(values: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.in
     return ends[:, 0], ends[:, 1]
 
 
-def group_duplicates(
-    content_hashes: Sequence[str],
-    hashes: NDArray[np.uint8],
-    *,
-    radius: int = NEAR_RADIUS,
-) -> NDArray[np.int64]:
-    """Group images that are identical or near-duplicates.
+def duplicate_links(
+    content_hashes: Sequence[str], hashes: NDArray[np.uint8], *, radius: int = NEAR_RADIUS
+) -> NearPairs:
+    """Find the links that join identical images and near-duplicates into groups.
 
     Parameters
     ----------
@@ -243,14 +240,15 @@ def group_duplicates(
 
     Returns
     -------
-    ndarray of int64, shape (n_images,)
-        Group of each image. A chain of near pairs is one group.
+    NearPairs
+        Images with the same hash are linked to the first of them only, and only that one to
+        its neighbours: a thousand copies of a file would make a million pairs.
     """
     if len(content_hashes) == 0:
-        return np.zeros(0, dtype=np.int64)
-    # Identical hashes are searched for once: a thousand copies of a file make a million pairs.
-    distinct, copies_of = np.unique(
+        return _unique_pairs(np.empty((3, 0), dtype=np.int64), np.empty(0, dtype=np.int64))
+    distinct, original, copies_of = np.unique(
         np.ascontiguousarray(hashes).reshape(len(hashes), -1).view("V256").ravel(),
+        return_index=True,
         return_inverse=True,
     )
     near = near_pairs(distinct.view(np.uint8).reshape(-1, *hashes.shape[1:]), radius=radius)
@@ -258,11 +256,31 @@ def group_duplicates(
     names = [
         copy if bits else None for copy, bits in zip(copies_of.tolist(), contrast, strict=True)
     ]
-    original = np.unique(copies_of, return_index=True)[1]
-    links = [
-        links_of(names),
-        links_of(content_hashes),
-        (original[near.first], original[near.second]),
-    ]
-    first, second = (np.concatenate(ends) for ends in zip(*links, strict=True))
-    return connected_groups(len(content_hashes), first, second)
+    same = np.concatenate([links_of(names), links_of(content_hashes)], axis=1)
+    links = np.concatenate(
+        [
+            np.stack([*same, np.zeros_like(same[0])]),
+            np.stack([original[near.first], original[near.second], near.distance]),
+        ],
+        axis=1,
+    )
+    return _unique_pairs(links, np.arange(len(hashes)))
+
+
+def group_duplicates(
+    content_hashes: Sequence[str], hashes: NDArray[np.uint8], *, radius: int = NEAR_RADIUS
+) -> NDArray[np.int64]:
+    """Group images that are identical or near-duplicates.
+
+    Parameters
+    ----------
+    content_hashes, hashes, radius
+        As in `duplicate_links`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_images,)
+        Group of each image. A chain of near pairs is one group.
+    """
+    links = duplicate_links(content_hashes, hashes, radius=radius)
+    return connected_groups(len(content_hashes), links.first, links.second)

@@ -3,34 +3,26 @@
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mri_tumor.data.assembling import GROUPINGS, GroupBy, ReadFiles, assemble
 from mri_tumor.data.dataset import Dataset
 from mri_tumor.data.dividing import divide
-from mri_tumor.data.duplicates import NEAR_RADIUS, connected_groups, group_duplicates, links_of
+from mri_tumor.data.duplicates import NEAR_RADIUS
 from mri_tumor.data.hashing import Fingerprint, fingerprint_files, perceptual_hashes
 from mri_tumor.data.problems import Problem, describe_problems
 from mri_tumor.data.sources import LAYOUT, Entry, Source, list_entries
 from mri_tumor.data.splits import FRACTIONS, DataWarning, LeakWarning
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.labels import (
-    FOUR,
     NEGATIVE,
     TASKS,
-    UNKNOWN_TUMOR,
-    infer_classes,
-    infer_task,
     map_names,
-    to_task,
 )
 
-GroupBy = Literal["auto", "near-duplicates", "patient", "file"]
 Progress = Callable[[int, int], None]
-_GROUPINGS = ("auto", "near-duplicates", "patient", "file")
 
 
 def load_dataset(
@@ -110,18 +102,82 @@ def load_dataset(
     >>> data = load_dataset("brain-tumor-mri")  # doctest: +SKIP
     >>> data.train, data.test.counts()  # doctest: +SKIP
     """
-    _check_options(task, group_by, fractions)
+    if fractions[0] <= 0:
+        raise ParameterError(f"fractions: the training part cannot be empty: {fractions}")
+    dataset = read_dataset(
+        source,
+        task=task,
+        negative_class=negative_class,
+        columns=columns,
+        group_by=group_by,
+        radius=radius,
+        n_threads=n_threads,
+        progress=progress,
+    )
+    if strict and dataset.problems:
+        raise DataError(_told(dataset))
+    dataset = divide(dataset, split, fractions, seed)
+    if dataset.problems:
+        warnings.warn(_told(dataset), DataWarning, stacklevel=2)
+    if leaks := dataset.leaks:
+        message = (
+            f"the split leaks: {leaks}. Results on it will look better than they are; "
+            "split='new' splits by group."
+        )
+        if strict:
+            raise DataError(message)
+        warnings.warn(message, LeakWarning, stacklevel=2)
+    return dataset
+
+
+def _told(dataset: Dataset) -> str:
+    n_files = len(dataset) + len(dataset.problems)
+    return "\n".join(describe_problems(dataset.problems, n_files=n_files))
+
+
+def read_dataset(
+    source: Source | Sequence[Source] | Mapping[str, Source],
+    *,
+    task: str | None = None,
+    negative_class: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    group_by: GroupBy = "auto",
+    radius: int = NEAR_RADIUS,
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Read a data set with the parts that its source names, whatever they are.
+
+    Parameters
+    ----------
+    source, task, negative_class, columns, group_by, radius, n_threads, progress
+        As in `load_dataset`.
+
+    Returns
+    -------
+    Dataset
+        Not divided any further, and not checked for classes or leaks.
+
+    Raises
+    ------
+    DataError
+        If no file can be used.
+    ParameterError
+        If an option is not one of those named.
+    """
+    if task not in {None, *TASKS}:
+        raise ParameterError(f"task must be 'binary', 'four' or None. Received: {task!r}")
+    if group_by not in GROUPINGS:
+        raise ParameterError(f"group_by must be one of {GROUPINGS}. Received: {group_by!r}")
     own_names = negative_class not in {None, NEGATIVE}
     entries = list_entries(source, columns=columns, own_names=own_names)
     entries, mapping, problems = _name_classes(entries, negative_class)
     read = _read(entries, n_threads, progress)
     problems += read.problems
-    if strict and problems:
-        raise DataError("\n".join(describe_problems(problems, n_files=_total(read, problems))))
     if not read.entries:
         told = "\n".join(describe_problems(problems, n_files=len(problems)))
         raise DataError(f"no file could be used.\n{told}")
-    dataset = _assemble(
+    return assemble(
         read,
         task=task,
         negative_class=negative_class or NEGATIVE,
@@ -130,26 +186,6 @@ def load_dataset(
         group_by=group_by,
         radius=radius,
     )
-    dataset = divide(dataset, split, fractions, seed)
-    _tell(dataset, strict=strict)
-    return dataset
-
-
-def _check_options(task: str | None, group_by: str, fractions: tuple[float, ...]) -> None:
-    if task not in {None, *TASKS}:
-        raise ParameterError(f"task must be 'binary', 'four' or None. Received: {task!r}")
-    if group_by not in _GROUPINGS:
-        raise ParameterError(f"group_by must be one of {_GROUPINGS}. Received: {group_by!r}")
-    if fractions[0] <= 0:
-        raise ParameterError(f"fractions: the training part cannot be empty: {fractions}")
-
-
-@dataclass(frozen=True)
-class _Read:
-    entries: list[Entry]
-    prints: list[Fingerprint]
-    hashes: NDArray[np.uint8]
-    problems: list[Problem]
 
 
 def _name_classes(
@@ -179,7 +215,7 @@ def _name_classes(
     return kept, known, problems
 
 
-def _read(entries: list[Entry], n_threads: int | None, progress: Progress | None) -> _Read:
+def _read(entries: list[Entry], n_threads: int | None, progress: Progress | None) -> ReadFiles:
     kept, prints, problems = [], [], []
     results = fingerprint_files([e.path for e in entries], n_threads=n_threads, progress=progress)
     for entry, result in zip(entries, results, strict=True):
@@ -189,94 +225,4 @@ def _read(entries: list[Entry], n_threads: int | None, progress: Progress | None
         else:
             problems.append(Problem(entry.path, str(result)))
     coefficients = np.array([one.coefficients for one in prints]).reshape(-1, 16, 16)
-    return _Read(kept, prints, perceptual_hashes(coefficients), problems)
-
-
-def _total(read: _Read, problems: Sequence[Problem]) -> int:
-    return len(read.entries) + len(problems)
-
-
-def _group(read: _Read, group_by: str, alike: NDArray[np.int64]) -> NDArray[np.int64]:
-    n = len(read.entries)
-    if group_by == "file":
-        return np.arange(n)
-    if group_by == "near-duplicates":
-        return alike
-    # A patient's number means nothing outside of its source.
-    patients = links_of([e.patient and (e.source, e.patient) for e in read.entries])
-    if group_by == "auto":
-        same = links_of(alike.tolist())
-        ends = [np.concatenate(pair) for pair in zip(same, patients, strict=True)]
-        return connected_groups(n, *ends)
-    if not any(entry.patient for entry in read.entries):
-        raise DataError(
-            "group_by='patient' needs to know the patients. Give a table with a 'patient' "
-            "column, or use group_by='near-duplicates'."
-        )
-    return connected_groups(n, *patients)
-
-
-def _choose_task(names: list[str], task: str | None, negative: str) -> tuple[list[str], str]:
-    """Express the labels in the task asked for, or in the one they allow."""
-    found = set(names)
-    own = negative != NEGATIVE or bool(found - {*FOUR, UNKNOWN_TUMOR})
-    if not own:
-        task = task or infer_task(names)
-        return [to_task(name, task) for name in names], task
-    if task == "four":
-        raise DataError(
-            f"task='four' needs the classes {', '.join(FOUR)}; found {', '.join(sorted(found))}. "
-            "Leave the task out for classes of your own."
-        )
-    if task == "binary":
-        return [name if name == negative else UNKNOWN_TUMOR for name in names], task
-    return names, "binary" if len(found) == 2 else "custom"
-
-
-def _assemble(
-    read: _Read,
-    *,
-    task: str | None,
-    negative_class: str,
-    mapping: dict[str, str],
-    problems: list[Problem],
-    group_by: str,
-    radius: int,
-) -> Dataset:
-    labels, task = _choose_task([entry.name for entry in read.entries], task, negative_class)
-    pixels = tuple(one.pixels for one in read.prints)
-    alike = group_duplicates(pixels, read.hashes, radius=radius)
-    return Dataset(
-        paths=tuple(entry.path for entry in read.entries),
-        labels=tuple(labels),
-        groups=_group(read, group_by, alike),
-        duplicates=alike,
-        sources=tuple(entry.source for entry in read.entries),
-        splits=tuple(entry.split for entry in read.entries),
-        patients=tuple(entry.patient for entry in read.entries),
-        content_hashes=pixels,
-        file_hashes=tuple(one.file for one in read.prints),
-        perceptual_hashes=read.hashes,
-        sizes=np.array([one.shape for one in read.prints], dtype=np.int64).reshape(-1, 2),
-        classes=infer_classes(labels, task, negative_class=negative_class),
-        task=task,
-        negative_class=negative_class,
-        problems=tuple(problems),
-        label_mapping=mapping,
-    )
-
-
-def _tell(dataset: Dataset, *, strict: bool) -> None:
-    """Warn of what was left out and of leaks."""
-    if dataset.problems:
-        n_files = len(dataset) + len(dataset.problems)
-        told = "\n".join(describe_problems(dataset.problems, n_files=n_files))
-        warnings.warn(told, DataWarning, stacklevel=3)
-    if leaks := dataset.leaks:
-        told = (
-            f"the split leaks: {leaks}. Results on it will look better than they are; "
-            "split='new' splits by group."
-        )
-        if strict:
-            raise DataError(told)
-        warnings.warn(told, LeakWarning, stacklevel=3)
+    return ReadFiles(kept, prints, perceptual_hashes(coefficients), problems)

@@ -70,7 +70,7 @@ def split_by_group(
     Examples
     --------
     >>> split_by_group(["a", "a", "b", "b"], [0, 1, 2, 3], fractions=(0.5, 0, 0.5))
-    ('train', 'test', 'test', 'train')
+    ('train', 'test', 'train', 'test')
     """
     parts = _check_fractions(fractions)
     numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
