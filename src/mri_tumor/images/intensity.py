@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mri_tumor.images.limits import check_side
 from mri_tumor.images.messages import refusal
 from mri_tumor.images.options import Window
 
@@ -159,3 +160,28 @@ def to_grey(values: npt.NDArray[Any], low: float, high: float) -> Grey:
         scaled = (piece / 2 - low / 2) / (high / 2 - low / 2)
         result[start : start + rows] = np.floor(np.clip(scaled, 0, 1) * 255 + 0.5)
     return result
+
+
+def finished(grey: Grey, *, name: str) -> Grey:
+    """Check a picture before it is handed out, and let its new owner write to it.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8, shape (h, w)
+        What was read.
+    name : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        Contiguous and writable.
+
+    Raises
+    ------
+    ImageError
+        If a side is shorter than `limits.MIN_SIDE`.
+    """
+    check_side(grey.shape, name=name)
+    # What Pillow gives is read-only, and so is a view of it.
+    return np.require(grey, requirements=["C", "W"])

@@ -14,7 +14,7 @@ from mri_tumor.images.messages import refusal
 from mri_tumor.images.options import Window
 
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-_COLOUR = ("RGB", "CMYK", "YCbCr", "HSV", "RGBX")
+_COLOUR = ("CMYK", "YCbCr", "HSV", "RGBX")
 _ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 _PHOTOMETRIC = 262  # TIFF tag; 0 says that the smallest value is white
 _ORIENTATION = 274  # EXIF tag
@@ -217,7 +217,9 @@ def _to_grey(image: Image.Image, *, name: str, window: Window) -> Grey:
         return np.asarray(_on_black(image))
     if mode == "LAB":
         return np.asarray(image.getchannel(0))
-    if mode in ("1", "L"):
+    if mode == "L":
+        return np.asarray(image)
+    if mode in ("1", "RGB"):
         return np.asarray(image.convert("L"))
     if mode == "P" or mode in _COLOUR:
         return np.asarray(image.convert("RGB").convert("L"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mri_tumor.errors import ImageError
 from mri_tumor.images.dicom import open_dicom, read_dicom
-from mri_tumor.images.intensity import Grey
-from mri_tumor.images.limits import MAX_BYTES, MAX_PIXELS, MAX_VOLUME_BYTES, check_side
+from mri_tumor.images.intensity import Grey, finished
+from mri_tumor.images.limits import MAX_BYTES, MAX_PIXELS, MAX_VOLUME_BYTES
 from mri_tumor.images.messages import refusal
 from mri_tumor.images.options import Convention, Plane, ReadOptions, Window, check_count
 from mri_tumor.images.quiet import quiet_decoders
@@ -114,9 +114,7 @@ def read_image(
         max_volume_bytes=max_volume_bytes,
     )
     with quiet_decoders(), opened(source, name=name, max_bytes=max_bytes) as file:
-        grey = _read_one(file, page, options)
-        check_side(grey.shape, name=file.name)
-        return grey
+        return finished(_read_one(file, page, options), name=file.name)
 
 
 def _read_one(file: Opened, page: int | None, options: ReadOptions) -> Grey:

@@ -7,8 +7,7 @@ from operator import index
 from types import TracebackType
 from typing import Any, Self
 
-from mri_tumor.images.intensity import Grey
-from mri_tumor.images.limits import check_side
+from mri_tumor.images.intensity import Grey, finished
 from mri_tumor.images.messages import refusal
 from mri_tumor.images.options import Plane
 from mri_tumor.images.quiet import quiet_decoders
@@ -78,9 +77,7 @@ class Volume:
         if not self._closing.alive:
             raise refusal(self.name, "has been closed", "Open it again by read_volume")
         with quiet_decoders():
-            grey = self.load(number % self.count)
-        check_side(grey.shape, name=self.name)
-        return grey
+            return finished(self.load(number % self.count), name=self.name)
 
     def __iter__(self) -> Iterator[Grey]:
         for number in range(self.count):
