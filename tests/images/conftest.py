@@ -1,6 +1,7 @@
-"""Let the tests of this folder import `scan_samples`, as the fuzzers do."""
+"""Let the tests of this folder import `scan_samples` and the fuzzer that uses it too."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "benchmarks")]

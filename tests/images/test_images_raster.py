@@ -273,3 +273,31 @@ def test_a_truncated_file_is_called_so():
 def test_small_pictures_are_no_slices():
     with pytest.raises(ImageError, match="15 x 40 pixels, too few"):
         read_image(saved(ramp()[:, :15], "PNG"))
+
+
+def test_a_photo_with_a_preview_inside_is_one_image():
+    image = Image.fromarray(ramp())
+    data = saved(image, "MPO", save_all=True, append_images=[image.resize((20, 20))], quality=98)
+    for page in (None, 0):
+        assert np.abs(read_image(data, page=page).astype(int) - ramp()).max() < 8
+    with pytest.raises(ImageError, match="no page 1: it is one photo"):
+        read_image(data, page=1)
+
+
+def test_less_common_colours():
+    grey = Image.fromarray(ramp())
+    lab = Image.merge("LAB", [grey, grey, grey])
+    np.testing.assert_array_equal(read_image(saved(lab, "TIFF")), ramp())
+    cmyk = Image.merge("CMYK", [Image.new("L", grey.size)] * 3 + [Image.fromarray(255 - ramp())])
+    np.testing.assert_array_equal(read_image(saved(cmyk, "TIFF")), ramp())
+    ycbcr = saved(grey.convert("RGB").convert("YCbCr"), "TIFF")
+    assert np.abs(read_image(ycbcr).astype(int) - ramp()).max() <= 2
+
+
+def test_every_tiff_compression():
+    for compression in ("packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "lzma"):
+        for dtype in (np.uint8, np.uint16):
+            data = saved(ramp().astype(dtype), "TIFF", compression=compression)
+            expected = ramp() if dtype == np.uint8 else np.floor(ramp() / ramp().max() * 255 + 0.5)
+            np.testing.assert_array_equal(read_image(data, window="range"), expected)
+    np.testing.assert_array_equal(read_image(saved(ramp(), "TIFF", big_tiff=True)), ramp())

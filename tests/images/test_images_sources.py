@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mri_tumor.errors import ImageError, ParameterError
-from mri_tumor.images import read_image
+from mri_tumor.images import is_volume, read_image
 from mri_tumor.images.messages import shown
 from mri_tumor.images.quiet import quiet_decoders
 from mri_tumor.images.sniffing import describe, sniff
@@ -185,3 +185,10 @@ def test_importing_the_readers_is_light():
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_asking_for_the_kind_leaves_a_stream_where_it_stood():
+    stream = io.BytesIO(b"junk" + png())
+    stream.seek(4)
+    assert not is_volume(stream)
+    assert read_image(stream)[0, 0] == 7
