@@ -102,8 +102,7 @@ def build_model(
         values = image
         for layer in spec.scaling():
             values = layer(values)
-        # Inference mode for ever: batch statistics of 32 slices would spoil the pretrained ones.
-        values = backbone(values, training=False)
+        values = backbone(values)
         # Asking a nested model for an inner layer's output fails in Keras 3; an identity that
         # the outer graph owns does not.
         values = keras.layers.Identity(name=FEATURE_MAP)(values)
@@ -230,6 +229,9 @@ class SplitModel:
 def open_layers(model: keras.Model, count: int) -> None:
     """Let the head and the last layers of the backbone learn, and freeze the rest.
 
+    Batch normalisation stays frozen wherever it is: the statistics of 32 slices would spoil
+    those that its weights were trained with.
+
     Parameters
     ----------
     model : keras.Model
@@ -249,7 +251,10 @@ def open_layers(model: keras.Model, count: int) -> None:
     backbone.trainable = True
     first_open = max(0, len(backbone.layers) - count)
     for index, layer in enumerate(backbone.layers):
-        layer.trainable = index >= first_open
+        # Calling the backbone with `training=False` does not do it: a functional model passes
+        # the outer call's `training` on to its layers (Keras 3.15).
+        frozen = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = index >= first_open and not frozen
 
 
 def find_backbone(model: keras.Model) -> keras.Model:
@@ -288,16 +293,17 @@ def split_model(model: keras.Model) -> SplitModel | None:
         return SplitModel(
             keras.Model(model.input, pooled), _open_part(pooled, None, head[1:]), "pool"
         )
-    frozen_part = [layer for layer in backbone.layers if layer.weights and not layer.trainable]
-    if not frozen_part or not hasattr(backbone, "_nodes_by_depth"):
+    if not hasattr(backbone, "_nodes_by_depth"):
         return None
-    crossing = _crossing_tensors(backbone)
+    crossing, frozen_weights = _crossing_tensors(backbone)
+    if not frozen_weights:
+        return None
     inner = keras.Model(backbone.inputs, crossing)
     image = keras.Input(model.input_shape[1:], name="image")
     values = image
     for layer in model.layers[1 : model.layers.index(backbone)]:
         values = layer(values)
-    frozen = keras.Model(image, inner(values, training=False))
+    frozen = keras.Model(image, inner(values))
     cut = "+".join(tensor._keras_history.operation.name for tensor in crossing)
     tail = keras.Model(crossing, backbone.output)
     return SplitModel(frozen, _open_part(crossing, tail, head), cut)
@@ -320,7 +326,7 @@ def model_between(model: keras.Model, split: SplitModel) -> keras.Model:
     """
     tail = next(layer for layer in split.open.layers if isinstance(layer, keras.Model))
     inputs = [keras.Input(tensor.shape[1:]) for tensor in split.open.inputs]
-    values = tail(inputs if len(inputs) > 1 else inputs[0], training=False)
+    values = tail(inputs if len(inputs) > 1 else inputs[0])
     return keras.Model(inputs, model.get_layer("pool")(values))
 
 
@@ -339,14 +345,18 @@ def _open_part(
     inputs = [keras.Input(tensor.shape[1:], name=f"cut_{i}") for i, tensor in enumerate(crossing)]
     values = inputs[0]
     if tail is not None:
-        values = tail(inputs if len(inputs) > 1 else inputs[0], training=False)
+        values = tail(inputs if len(inputs) > 1 else inputs[0])
     for layer in head:
         values = layer(values)
     return keras.Model(inputs, values)
 
 
-def _crossing_tensors(backbone: keras.Model) -> list[keras.KerasTensor]:
-    """Return the frozen tensors that layers which learn, or follow those, take as input."""
+def _crossing_tensors(backbone: keras.Model) -> tuple[list[keras.KerasTensor], int]:
+    """Return the frozen tensors that layers which learn, or follow those, take as input.
+
+    The second value counts the weights before them: with none, there is nothing to save.
+    """
+    frozen_weights = 0
     frozen = {id(tensor) for tensor in backbone.inputs}
     crossing: dict[int, keras.KerasTensor] = {}
     # Keras has no public way to walk the graph; depths fall from the inputs to the outputs.
@@ -357,8 +367,9 @@ def _crossing_tensors(backbone: keras.Model) -> list[keras.KerasTensor]:
             learns = bool(getattr(node.operation, "trainable_weights", []))
             if not learns and all(id(tensor) in frozen for tensor in node.input_tensors):
                 frozen.update(id(tensor) for tensor in node.output_tensors)
+                frozen_weights += len(getattr(node.operation, "weights", []))
                 continue
             for tensor in node.input_tensors:
                 if id(tensor) in frozen:
                     crossing[id(tensor)] = tensor
-    return list(crossing.values())
+    return list(crossing.values()), frozen_weights
