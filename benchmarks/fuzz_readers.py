@@ -212,7 +212,7 @@ def outcome(rng, data, sample, cut):
     rng.setstate(state)
     whole = picture(rng, sample)
     same = len(got) == len(whole) and all(map(np.array_equal, got, whole))
-    return ("read", None) if same else ("changed", None)
+    return ("read", None) if same else ("changed", f"cut to {len(data)} of {len(sample)} bytes")
 
 
 def case_of(reader, seeds, seed, number):

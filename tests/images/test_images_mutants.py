@@ -8,7 +8,8 @@ import pytest
 from fuzz_readers import NAME, case_of, clarity, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scan_samples import samples
+from pydicom.uid import UID
+from scan_samples import SYNTAXES, mr_dataset, pages, ramp, samples, written
 
 from mri_tumor.errors import ImageError
 from mri_tumor.images import is_volume, read_image, read_volume
@@ -28,6 +29,25 @@ def test_mutants_are_read_or_refused_in_words(reader):
     for number in range(60):
         kind, words = outcome(*case_of(reader, SAMPLES[reader], "tests", number))
         assert kind in ("read", "refused"), f"{reader} {number}: {words}"
+
+
+def test_an_empty_compressed_frame():
+    made = mr_dataset(ramp())
+    made.file_meta.TransferSyntaxUID = UID(SYNTAXES["RLE"])
+    made.PixelData = b"\xfe\xff\x00\xe0" + bytes(4) + b"\xfe\xff\x00\xe0" + bytes(4)
+    made["PixelData"].VR = "OB"
+    made["PixelData"].is_undefined_length = True
+    with pytest.raises(ImageError, match="ends early"):
+        read_image(written(made))
+
+
+def test_an_animation_cut_between_two_frames():
+    data = pages("GIF")
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\x21\xf9"]
+    with pytest.raises(ImageError, match="ends early"):
+        read_image(data[: starts[-2]])
+    with pytest.raises(ImageError, match="ends early"):
+        read_volume(data[: starts[-1]])
 
 
 @settings(deadline=None, max_examples=300)

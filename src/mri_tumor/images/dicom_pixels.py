@@ -104,6 +104,8 @@ def _packed(header: DicomHeader, facts: DicomFacts, frame: int, name: str) -> by
         )
     except Exception:  # noqa: BLE001 - damaged offsets raise nearly anything
         raise _truncated(name) from None
+    if not data:
+        raise _truncated(name)
     _check_packed(data, header.transfer_syntax, facts, name)
     return bytes(encapsulate([data]))
 

@@ -1,5 +1,6 @@
 """Read PNG, JPEG, TIFF, BMP, WebP and GIF through Pillow."""
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -18,6 +19,7 @@ _COLOUR = ("CMYK", "YCbCr", "HSV", "RGBX")
 _ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 _PHOTOMETRIC = 262  # TIFF tag; 0 says that the smallest value is white
 _ORIENTATION = 274  # EXIF tag
+_GIF_TAIL = 64  # bytes in which the end mark of a GIF must stand
 
 
 def read_raster(
@@ -56,6 +58,7 @@ def read_raster(
     ImageError
         If it cannot be read, is too large, or holds several pictures and `page` is None.
     """
+    _check_end(stream, kind, name)
     with _decoding(name, kind), Image.open(stream, formats=(kind,)) as image:
         check_pixels(image.size, name=name, max_pixels=max_pixels)
         _go_to(image, page, name=name, kind=kind)
@@ -110,6 +113,7 @@ def open_pages(
     ImageError
         If it cannot be read, or holds more than `limits.MAX_PAGES`.
     """
+    _check_end(stream, kind, name)
     with _decoding(name, kind):
         image = Image.open(stream, formats=(kind,))
         check_pixels(image.size, name=name, max_pixels=max_pixels)
@@ -142,6 +146,22 @@ def _grey_page(image: Image.Image, *, name: str, window: Window, max_pixels: int
     return _to_grey(_upright(image), name=name, window=window)
 
 
+def _check_end(stream: IO[bytes], kind: str, name: str) -> None:
+    """Refuse an animation that was cut between two frames: it would pass for a shorter one."""
+    if kind != "GIF":
+        return
+    stream.seek(max(0, stream.seek(0, io.SEEK_END) - _GIF_TAIL))
+    tail = stream.read().rstrip(b"\0\r\n")
+    stream.seek(0)
+    if not tail.endswith(b";"):
+        raise _truncated(name, kind)
+
+
+def _truncated(name: str, kind: str) -> ImageError:
+    problem = f"is a {kind} file that ends early (truncated)"
+    return refusal(name, problem, "Copy or download it again")
+
+
 @contextmanager
 def _decoding(name: str, kind: str) -> Iterator[None]:
     """Turn whatever Pillow raises within the block into one clear error."""
@@ -159,8 +179,7 @@ def _explained(error: Exception, name: str, kind: str) -> ImageError:
     if isinstance(error, MemoryError):
         return refusal(name, "does not fit in memory", "Scale it down")
     if isinstance(error, EOFError) or "truncated" in str(error).lower():
-        problem = f"is a {kind} file that ends early (truncated)"
-        return refusal(name, problem, "Copy or download it again")
+        return _truncated(name, kind)
     problem = f"is a {kind} file that is damaged or of a variety that is not supported"
     return refusal(name, problem, "Copy it again, or save it again as a PNG or JPEG")
 
