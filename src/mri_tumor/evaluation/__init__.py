@@ -10,6 +10,7 @@ from mri_tumor.evaluation.comparison import Comparison, Difference, compare_pred
 from mri_tumor.evaluation.conformal import conformal_threshold, is_uncertain, prediction_sets
 from mri_tumor.evaluation.conformal_rule import ConformalRule
 from mri_tumor.evaluation.curves import Curve, precision_recall_curve, roc_curve
+from mri_tumor.evaluation.html_report import write_html_report
 from mri_tumor.evaluation.intervals import clopper_pearson, wilson
 from mri_tumor.evaluation.mcnemar import McNemar, mcnemar
 from mri_tumor.evaluation.operating import OperatingPoint, choose_threshold
@@ -57,4 +58,5 @@ __all__ = [
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
     "wilson",
+    "write_html_report",
 ]

@@ -1,7 +1,8 @@
 """Prediction sets that hold the true class as often as they say: split conformal prediction.
 
-Written out here rather than taken from a library: it is a weighted quantile, it has to run
-beside the quick runtime without scikit-learn, and it needs groups and class-wise coverage.
+Written out here rather than taken from MAPIE: it is a weighted quantile, it has to run beside the
+quick runtime without scikit-learn, and it needs groups and class-wise coverage, which MAPIE 1.6
+does not offer. For "lac", MAPIE 1.6 gives the same sets on the same probabilities.
 """
 
 from collections.abc import Hashable, Sequence

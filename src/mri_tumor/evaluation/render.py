@@ -1,5 +1,6 @@
 """Reports as text and as HTML."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ TUMOR_ROWS = (
 )
 CLASS_COLUMNS = ("precision", "recall", "specificity", "f1", "auc")
 Row = tuple[str, ...]
+_NUMBER = re.compile(r"[<>+-]?\.?\d[\d.,% <>-]*$|n/a$|$")
 
 
 def show_number(value: float | None) -> str:
@@ -90,18 +92,34 @@ def as_html(report: "EvaluationReport") -> str:
 
 
 def html_table(title: str, header: Row, rows: Sequence[Row]) -> str:
-    """Lay a table out as HTML, every cell escaped; the first column holds row headings."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in row[1:])
-        + "</tr>"
-        for row in rows
+    """Lay a table out as HTML, every cell escaped; the first column holds row headings.
+
+    Parameters
+    ----------
+    title : str
+        Caption.
+    header : tuple of str
+        Heads of the columns; all empty for a table without.
+    rows : sequence of tuple of str
+        Cells. A row that starts empty belongs to the one above.
+
+    Returns
+    -------
+    str
+        HTML; columns of numbers are aligned to the right.
+    """
+    right = [all(_NUMBER.match(row[i]) for row in rows) for i in range(len(header))]
+    align = [' style="text-align:right"' if flag else "" for flag in right]
+    head = "".join(
+        f'<th scope="col"{align[i]}>{escape(cell)}</th>' for i, cell in enumerate(header)
     )
-    return (
-        f"<table><caption>{escape(title)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    lines = []
+    for row in rows:
+        cells = "".join(f"<td{align[i]}>{escape(c)}</td>" for i, c in enumerate(row) if i)
+        start = f'<th scope="row">{escape(row[0])}</th>' if row[0] else "<td></td>"
+        lines.append(("<tr>" if row[0] else '<tr class="more">') + f"{start}{cells}</tr>")
+    top = f"<thead><tr>{head}</tr></thead>" if any(header) else ""
+    return f"<table><caption>{escape(title)}</caption>{top}<tbody>{''.join(lines)}</tbody></table>"
 
 
 def headings(report: "EvaluationReport") -> Iterator[str]:
@@ -131,7 +149,8 @@ def headings(report: "EvaluationReport") -> Iterator[str]:
 
 def tables(report: "EvaluationReport") -> Iterator[tuple[str, Row, list[Row]]]:
     """Yield title, header and rows of each table of a report."""
-    yield "Tumor or not", ("figure", "value", "interval", "coverage"), _tumor_rows(report)
+    ends = f"{100 * report.confidence:.4g}% interval"
+    yield "Tumor or not", ("figure", "value", ends, "coverage"), _tumor_rows(report)
     title = "By class, each against the rest"
     header = ("class", "images", "coverage", *(NAMES.get(n, n) for n in CLASS_COLUMNS))
     rows: list[Row] = []
@@ -153,7 +172,7 @@ def tables(report: "EvaluationReport") -> Iterator[tuple[str, Row, list[Row]]]:
     if report.task == "multiclass":
         yield (
             "All classes",
-            ("figure", "value", "interval", "coverage"),
+            ("figure", "value", ends, "coverage"),
             [
                 (
                     name,

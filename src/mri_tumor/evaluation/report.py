@@ -7,15 +7,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mri_tumor.errors import ParameterError
 from mri_tumor.evaluation import answers, render, storage
-from mri_tumor.evaluation.headline import Headline
+from mri_tumor.evaluation.drawing import Drawing
 from mri_tumor.evaluation.inputs import ScoredImages
 from mri_tumor.evaluation.points import adjusted_values
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluationReport(Headline):
+class EvaluationReport(Drawing):
     """Figures of a model on a set of images, with intervals.
 
     Made by `evaluate_predictions`. With two classes the figures at the top (`precision`,
@@ -178,16 +177,6 @@ class EvaluationReport(Headline):
             If the report was read from a file without its images.
         """
         return answers.least_certain(self.require_images(), self.threshold, n)
-
-    def require_images(self) -> ScoredImages:
-        """Return the images behind the figures, or say that they were not kept."""
-        if self.images is None:
-            msg = (
-                "this report was read from a file without its images; save it with "
-                "include_images=True, or evaluate again"
-            )
-            raise ParameterError(msg)
-        return self.images
 
     def __str__(self) -> str:
         return render.as_text(self)

@@ -43,6 +43,8 @@ def plot_history(
         known = ", ".join(sorted(k for k in history if not k.startswith("val_"))) or "nothing"
         msg = f"metric {metric!r} is not in the history, which holds {known}"
         raise ParameterError(msg)
+    from matplotlib.ticker import MaxNLocator
+
     ax = new_axes(ax, height=3.4)
     n_epochs = len(history[metric])
     epochs = np.arange(1, n_epochs + 1)
@@ -80,7 +82,7 @@ def plot_history(
     _mark_stages(ax, [str(stage) for stage in history.get("stage", ())])
     finish(ax)
     ax.set(xlabel="Epoch", ylabel=NAMES.get(metric, metric), xlim=(0.5, n_epochs + 0.5))
-    ax.locator_params(axis="x", integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize="small")
     return ax
 
