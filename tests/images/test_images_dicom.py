@@ -27,7 +27,7 @@ from scan_samples import (
     written,
 )
 
-from mri_tumor.errors import ImageError
+from mri_tumor.errors import ImageError, ParameterError
 from mri_tumor.images import is_volume, read_image, read_volume
 from mri_tumor.images.codestream import jpeg2000_size, jpeg_size, rle_is_bounded
 
@@ -479,3 +479,9 @@ def test_the_samples_of_pydicom():
         except ImageError as error:
             assert path.name in str(error)  # noqa: PT017
     assert read > 40
+
+
+@pytest.mark.parametrize("allow", [None, [], [3], 5])
+def test_modalities_are_words(allow):
+    with pytest.raises(ParameterError, match="allow_modality"):
+        read_image(dicom(DEEP), allow_modality=allow)

@@ -182,8 +182,12 @@ def test_damaged_slices_are_not_left_out_silently(tmp_path):
     assert len(volume) == 3
     with pytest.raises(ImageError, match=r"1: is a DICOM file that ends early"):
         volume[1]
-    paths[1].write_bytes(whole[:400])
-    with pytest.raises(ImageError, match=r"/1: "):
+    for end, words in ((400, "damaged|ends before"), (len(whole) - 3500, "ends before")):
+        paths[1].write_bytes(whole[:end])
+        with pytest.raises(ImageError, match=rf"/1: .*({words})"):
+            read_volume(tmp_path)
+    write(tmp_path, "1", 0, **placed(1, Rows=None))
+    with pytest.raises(ImageError, match="1: lacks the tag Rows"):
         read_volume(tmp_path)
 
 

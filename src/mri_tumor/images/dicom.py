@@ -16,9 +16,9 @@ from mri_tumor.images.dicom_display import (
 )
 from mri_tumor.images.dicom_facts import (
     DicomFacts,
-    check_is_mr,
     facts_of,
     for_frame,
+    why_not_wanted,
 )
 from mri_tumor.images.dicom_header import DicomHeader, numbers, read_header
 from mri_tumor.images.dicom_pixels import decode_frame
@@ -167,7 +167,9 @@ def open_dicom(file: Opened, options: ReadOptions) -> DicomFile:
         If it is damaged, no image, or of another modality.
     """
     header = read_header(file, max_bytes=options.max_bytes)
-    check_is_mr(header, options, name=file.name)
+    unwanted = why_not_wanted(header, options)
+    if unwanted:
+        raise refusal(file.name, *unwanted)
     facts = facts_of(header, options, name=file.name)
     return DicomFile(header, facts, file.name, options)
 

@@ -65,8 +65,8 @@ class DicomFacts:
     planar: int
 
 
-def check_is_mr(header: DicomHeader, options: ReadOptions, *, name: str) -> None:
-    """Refuse what is no image, and images that are not of the wanted modality.
+def why_not_wanted(header: DicomHeader, options: ReadOptions) -> tuple[str, str] | None:
+    """Tell why a DICOM object is not an image of the wanted modality.
 
     Parameters
     ----------
@@ -74,43 +74,35 @@ def check_is_mr(header: DicomHeader, options: ReadOptions, *, name: str) -> None
         The file's header.
     options : ReadOptions
         `allow_modality` is used.
-    name : str
-        The file's name, for messages.
 
-    Raises
-    ------
-    ImageError
-        If it is a DICOMDIR, has no pixels, or is of another modality.
+    Returns
+    -------
+    tuple of str or None
+        What it is and what to do about it, as for `refusal`; None if it is wanted.
     """
     if header.is_directory:
-        raise refusal(
-            name,
-            "is a DICOMDIR, an index of other files",
-            "Pass one of those files, or their folder to read_volume",
-        )
+        advice = "Pass one of those files, or their folder to read_volume"
+        return "is a DICOMDIR, an index of other files", advice
+    wanted = options.modalities
     modality = text(header.dataset, "Modality").upper()
     words = _MODALITIES.get(modality)
-    if header.pixel_start is None:
-        if words:
-            problem = f"is a DICOM object of the kind {modality} ({words}), without pixel data"
-            raise refusal(name, problem, "Pass an MR image")
-        problem = "is a DICOM file that has no pixel data, or ends before them"
-        raise refusal(name, problem, "Copy or export it again")
-    if header.float_pixels:
-        raise refusal(name, "is a parametric map, no picture", "Pass the images it was made from")
-    wanted = options.modalities
-    if "*" in wanted or modality in wanted:
-        return
-    if not modality and "MR" in wanted and header.sop_class in _MR_CLASSES:
-        return
     ask = " or ".join(sorted(word for word in wanted if word.isidentifier())) or "MR"
-    allow = f"allow_modality={modality if words else '*'!r} to read it anyway"
+    if header.pixel_start is None and words and modality not in wanted:
+        problem = f"is a DICOM object of the kind {modality} ({words}), without pixel data"
+        return problem, f"Pass an {ask} image"
+    if header.float_pixels:
+        return "is a parametric map, no picture", "Pass the images it was made from"
+    if "*" in wanted or modality in wanted:
+        return None
+    if not modality and "MR" in wanted and header.sop_class in _MR_CLASSES:
+        return None
+    advice = (
+        f"Pass an {ask} image, or allow_modality={modality if words else '*'!r} to read it anyway"
+    )
     if not modality:
-        raise refusal(
-            name, "does not say of which modality it is", f"Pass an {ask} image, or {allow}"
-        )
+        return "does not say of which modality it is", advice
     what = f"{modality} ({words})" if words else "of another modality"
-    raise refusal(name, f"is {what}, not {ask}", f"Pass an {ask} image, or {allow}")
+    return f"is {what}, not {ask}", advice
 
 
 def facts_of(header: DicomHeader, options: ReadOptions, *, name: str) -> DicomFacts:
@@ -133,9 +125,12 @@ def facts_of(header: DicomHeader, options: ReadOptions, *, name: str) -> DicomFa
     Raises
     ------
     ImageError
-        If a needed tag is missing or out of range, or the image is too large.
+        If the pixels or a needed tag are missing or out of range, or the image is too large.
     """
     dataset = header.dataset
+    if header.pixel_start is None:
+        problem = "is a DICOM file that has no pixel data, or ends before them"
+        raise refusal(name, problem, "Copy or export it again")
     if "MOSAIC" in text(dataset, "ImageType").upper().split("\\"):
         raise refusal(
             name,

@@ -1,7 +1,7 @@
 """What a caller may ask of the readers, checked once."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from operator import index
 from typing import Literal, TypeAlias
@@ -43,6 +43,11 @@ class ReadOptions:
         check_window(self.window)
         _check_word("plane", self.plane, (None, *PLANES))
         _check_word("convention", self.convention, ("radiological", "neurological"))
+        if not self.modalities or not all(isinstance(word, str) for word in self.modalities):
+            msg = (
+                f"allow_modality: {self.allow_modality!r} is not accepted. Pass 'MR' or '*', say."
+            )
+            raise ParameterError(msg)
         for name in ("volume", "series"):
             check_count(name, getattr(self, name))
         for name in ("voi", "max_pixels", "max_bytes", "max_volume_bytes"):
@@ -51,8 +56,10 @@ class ReadOptions:
     @property
     def modalities(self) -> frozenset[str]:
         """Accepted values of the DICOM tag Modality; "*" accepts any."""
-        given = self.allow_modality
-        return frozenset((given,) if isinstance(given, str) else given)
+        given: object = self.allow_modality
+        if isinstance(given, str):
+            return frozenset((given,))
+        return frozenset(given) if isinstance(given, Iterable) else frozenset()
 
 
 def check_count(name: str, value: object, *, optional: bool = True) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from mri_tumor.errors import ImageError
 from mri_tumor.images.dicom import DicomFile, open_dicom
-from mri_tumor.images.dicom_facts import for_frame
-from mri_tumor.images.dicom_header import numbers, text
+from mri_tumor.images.dicom_facts import facts_of, for_frame, why_not_wanted
+from mri_tumor.images.dicom_header import numbers, read_header, text
 from mri_tumor.images.geometry import plane_of
 from mri_tumor.images.intensity import Grey, common_levels, spread
 from mri_tumor.images.limits import MAX_SERIES_FILES
@@ -19,7 +19,7 @@ from mri_tumor.images.listing import list_images
 from mri_tumor.images.messages import refusal, shown
 from mri_tumor.images.options import Plane, ReadOptions
 from mri_tumor.images.sniffing import HEAD, sniff
-from mri_tumor.images.sources import opened
+from mri_tumor.images.sources import check_bytes, opened
 from mri_tumor.images.stacks import open_frames
 from mri_tumor.images.volume import Volume
 
@@ -94,7 +94,7 @@ def open_series(folder: Path, options: ReadOptions) -> Volume:
 
 
 def _scan(folder: Path, options: ReadOptions, name: str) -> tuple[list[_Slice], ImageError | None]:
-    """Read the headers; also return why the first image that is not wanted was refused."""
+    """Read the headers; also return why the first object that is not wanted was refused."""
     slices: list[_Slice] = []
     refused: ImageError | None = None
     for count, path in enumerate(list_images(folder)):
@@ -106,19 +106,16 @@ def _scan(folder: Path, options: ReadOptions, name: str) -> tuple[list[_Slice], 
             )
         if not _is_dicom(path):
             continue
-        try:
-            with opened(path, max_bytes=options.max_bytes) as file:
-                slices.append(_describe(path, open_dicom(file, options)))
-        except ImageError as error:
-            if _is_damage(error):
-                raise
-            refused = refused or error
+        with opened(path, max_bytes=options.max_bytes) as file:
+            check_bytes(file, options.max_bytes)
+            header = read_header(file, max_bytes=options.max_bytes)
+            unwanted = why_not_wanted(header, options)
+            if unwanted:
+                refused = refused or refusal(file.name, *unwanted)
+                continue
+            facts = facts_of(header, options, name=file.name)
+            slices.append(_describe(path, DicomFile(header, facts, file.name, options)))
     return slices, refused
-
-
-def _is_damage(error: ImageError) -> bool:
-    words = str(error)
-    return "damaged" in words or "truncated" in words
 
 
 def _is_dicom(path: Path) -> bool:

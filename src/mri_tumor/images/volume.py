@@ -17,7 +17,7 @@ def _nothing() -> None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Volume:
     """Slices of one scan, in order, each read when it is asked for.
 
