@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation import EvaluationReport, evaluate_predictions
-from mri_tumor.evaluation.measures import auc
+from mri_tumor.evaluation.measures import Ranked, auc
 from mri_tumor.labels import BINARY, FOUR
 
 
@@ -186,7 +186,8 @@ def test_a_class_never_called_has_precision_0_as_in_scikit_learn():
 )
 def test_weighted_auc_is_that_of_repeated_images(rows):
     scores, sides, weights = map(np.array, zip(*rows, strict=True))
-    area = auc(scores.astype(float), sides, weights[None].astype(float))[0]
+    ranked = Ranked.make(scores.astype(float), sides, np.arange(len(rows)))
+    area = auc(ranked, weights[None].astype(float))[0]
     repeated = np.repeat(np.arange(len(rows)), weights)
     if len(set(sides[repeated])) < 2:
         assert np.isnan(area)

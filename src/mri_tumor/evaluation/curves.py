@@ -180,17 +180,21 @@ def _curve(
     low = high = read(hits, alarms)
     interval = None
     if n_bootstrap:
-        both = [c for c in ranking.resampled(n_bootstrap, seed) if c[0][-1] and c[1][-1]]
+        rows, areas = [low], []
+        for counts in ranking.resampled(n_bootstrap, seed):
+            if counts[0][-1] and counts[1][-1]:
+                rows.append(read(*counts))
+                areas.append(_area(kind, *counts))
         positive, negative = (ranking.groups_of(positive=side) for side in (True, False))
         low, high = _band(
             low,
-            np.array([read(*counts) for counts in both] or [low]),
+            np.array(rows[1:] or rows),
             n_independent=positive,
             confidence=confidence,
         )
         interval = figure_interval(
             area,
-            np.array([_area(kind, *counts) for counts in both]),
+            np.array(areas),
             n_independent=min(positive, negative),
             n_most=np.inf,
             confidence=confidence,

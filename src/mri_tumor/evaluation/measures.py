@@ -4,6 +4,8 @@ Every function takes arrays with any number of leading axes, so that one call se
 themselves and all resamples of it.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -138,17 +140,46 @@ def mean_over(values: Floats, present: NDArray[np.bool_]) -> Floats:
     return divide(np.where(kept, values, 0.0).sum(axis=-1), kept.sum(axis=-1).astype(float))
 
 
-def auc(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Images of one question by rising score, sorted once for many weightings.
+
+    Parameters
+    ----------
+    columns : ndarray of int, shape (n_images,)
+        Column of the weights that holds each image's weight.
+    positive : ndarray of bool, shape (n_images,)
+        The side of each image.
+    starts : ndarray of int
+        Index of the first image of each distinct score.
+    """
+
+    columns: NDArray[np.intp]
+    positive: NDArray[np.bool_]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def make(
+        cls, scores: Floats, positive: NDArray[np.bool_], columns: NDArray[np.intp]
+    ) -> "Ranked":
+        """Sort images by score; infinite scores are allowed."""
+        order = np.argsort(scores, kind="stable")
+        ranked = scores[order]
+        starts = np.flatnonzero(ranked[1:] != ranked[:-1]) + 1
+        if ranked.size:
+            starts = np.append(0, starts)
+        return cls(columns[order], positive[order], starts)
+
+
+def auc(ranked: Ranked, weights: Floats) -> Floats:
     """Compute the area under the ROC curve for many weightings of the same images.
 
     Parameters
     ----------
-    scores : ndarray of float, shape (n_images,)
-        Higher means more likely positive; infinite values are allowed.
-    positive : ndarray of bool, shape (n_images,)
-        True for the positive images.
-    weights : ndarray of float, shape (n_resamples, n_images)
-        How often each image counts, at least 0.
+    ranked : Ranked
+        The images.
+    weights : ndarray of float, shape (n_resamples, n_columns)
+        How often each image, or each group, counts, at least 0.
 
     Returns
     -------
@@ -156,19 +187,17 @@ def auc(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
         Share of pairs in the right order, ties counted half; NaN without a positive or without
         a negative image.
     """
-    order = np.argsort(scores, kind="stable")
-    ranked = scores[order]
-    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
-    ordered = weights[:, order]
-    ups = ordered * positive[order]
-    downs = ordered - ups
-    if len(starts) < len(scores):
-        ups = np.add.reduceat(ups, starts, axis=1)
-        downs = np.add.reduceat(downs, starts, axis=1)
+    if not ranked.columns.size:
+        return np.full(len(weights), np.nan)
+    ordered = weights.take(ranked.columns, axis=1)
+    ups = ordered * ranked.positive
+    downs = np.subtract(ordered, ups, out=ordered)
+    if len(ranked.starts) < ordered.shape[1]:
+        ups = np.add.reduceat(ups, ranked.starts, axis=1)
+        downs = np.add.reduceat(downs, ranked.starts, axis=1)
     won = np.cumsum(downs, axis=1)
-    won -= downs / 2
-    won *= ups
-    return divide(won.sum(axis=1), ups.sum(axis=1) * downs.sum(axis=1))
+    pairs = np.einsum("ij,ij->i", ups, won) - np.einsum("ij,ij->i", ups, downs) / 2
+    return divide(pairs, ups.sum(axis=1) * won[:, -1])
 
 
 def divide(above: Floats, below: Floats, *, empty: float = np.nan) -> Floats:

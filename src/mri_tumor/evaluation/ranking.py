@@ -83,9 +83,9 @@ class Ranking:
         tuple of ndarray of float, shape (n_rows, n_points)
             True and false positives, starting with none called.
         """
-        each = weights[:, self.groups]
+        each = weights.take(self.groups, axis=1)
         hits = np.cumsum(each * self.positive, axis=1)[:, self.ends]
-        alarms = np.cumsum(each, axis=1)[:, self.ends] - hits
+        alarms = np.cumsum(each, axis=1, out=each)[:, self.ends] - hits
         nothing = np.zeros((len(weights), 1))
         return np.hstack([nothing, hits]), np.hstack([nothing, alarms])
 

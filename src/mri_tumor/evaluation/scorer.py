@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mri_tumor.evaluation.inputs import ScoredImages
 from mri_tumor.evaluation.measures import (
+    Ranked,
     auc,
     class_figures,
     count_answers,
@@ -45,15 +46,21 @@ class Scorer:
         Answers to the images of known class, refused ones in the last column.
     tumor_counts : ndarray of float, shape (n_groups, 2, 3)
         The same for tumor or not, all images.
-    ranks : tuple of pairs
-        Score and side of each image in the question of each class, and of tumor or not.
+    class_ranks : tuple of Ranked
+        Images of known class, in the question of each class; refused ones are ranked wrong.
+    pooled_ranks : Ranked
+        The questions of all classes together.
+    tumor_ranks : Ranked
+        All images, in the question of tumor or not.
     """
 
     images: ScoredImages
     n_groups: int
     counts: Floats
     tumor_counts: Floats
-    ranks: tuple[tuple[Floats, NDArray[np.bool_]], ...]
+    class_ranks: tuple[Ranked, ...]
+    pooled_ranks: Ranked
+    tumor_ranks: Ranked
 
     @classmethod
     def prepare(cls, images: ScoredImages, threshold: float) -> "Scorer":
@@ -63,17 +70,19 @@ class Scorer:
         predicted = images.predicted(threshold)
         known = images.typed
         called = np.where(images.refused, 2, predicted != images.negative)
-        questions = [
-            (images.probabilities[:, index], images.truth == index) for index in range(n_classes)
-        ]
-        questions.append((images.p_tumor, images.is_tumor))
+        scores, sides = (
+            images.probabilities[known],
+            np.eye(n_classes, dtype=bool)[images.truth[known]],
+        )
+        scores = _ranked_wrong(scores, sides, images.refused[known][:, None])
+        groups = images.groups[known]
         return cls(
             images=images,
             n_groups=n_groups,
             counts=count_answers(
                 images.truth[known],
                 predicted[known],
-                images.groups[known],
+                groups,
                 n_classes=n_classes,
                 n_groups=n_groups,
             ),
@@ -84,9 +93,15 @@ class Scorer:
                 n_classes=2,
                 n_groups=n_groups,
             ),
-            ranks=tuple(
-                (np.where(images.refused, np.where(side, -np.inf, np.inf), score), side)
-                for score, side in questions
+            class_ranks=tuple(
+                Ranked.make(scores[:, index], sides[:, index], groups)
+                for index in range(n_classes)
+            ),
+            pooled_ranks=Ranked.make(scores.ravel(), sides.ravel(), groups.repeat(n_classes)),
+            tumor_ranks=Ranked.make(
+                _ranked_wrong(images.p_tumor, images.is_tumor, images.refused),
+                images.is_tumor,
+                images.groups,
             ),
         )
 
@@ -111,11 +126,10 @@ class Scorer:
         counts = np.tensordot(weights, self.counts, axes=1)
         by_class = class_figures(counts)
         present = counts.sum(axis=-1) > 0
-        each = weights[:, self.images.groups]
-        by_class["auc"], micro_auc = self._class_aucs(each)
+        by_class["auc"] = np.stack([auc(ranked, weights) for ranked in self.class_ranks], axis=1)
         macro = {name: mean_over(values, present) for name, values in by_class.items()}
-        micro = micro_figures(counts) | {"auc": micro_auc}
-        tumor = self._tumor_figures(weights, each)
+        micro = micro_figures(counts) | {"auc": auc(self.pooled_ranks, weights)}
+        tumor = self._tumor_figures(weights)
         figures = self._headline(macro, micro, tumor)
         for name in (*PER_CLASS, "coverage"):
             for index, label in enumerate(classes):
@@ -139,35 +153,24 @@ class Scorer:
             }
         return {(name,): chosen[name] for name in HEADLINE}
 
-    def _class_aucs(self, each: Floats) -> tuple[Floats, Floats]:
-        known = np.flatnonzero(self.images.typed)
-        if not known.size:
-            shape = (len(each), len(self.images.classes))
-            return np.full(shape, np.nan), np.full(len(each), np.nan)
-        weights = each[:, known]
-        ranks = [(score[known], side[known]) for score, side in self.ranks[:-1]]
-        by_class = np.stack([auc(score, side, weights) for score, side in ranks], axis=1)
-        pooled = auc(
-            np.concatenate([score for score, _ in ranks]),
-            np.concatenate([side for _, side in ranks]),
-            np.tile(weights, (1, len(ranks))),
-        )
-        return by_class, pooled
-
-    def _tumor_figures(self, weights: Floats, each: Floats) -> dict[str, Floats]:
+    def _tumor_figures(self, weights: Floats) -> dict[str, Floats]:
         counts = np.tensordot(weights, self.tumor_counts, axes=1)
         figures = class_figures(counts)
         recall = figures["recall"]
-        score, side = self.ranks[-1]
         total = counts.sum(axis=(-2, -1))
         return {
             "sensitivity": recall[:, 1],
             "specificity": recall[:, 0],
             "ppv": figures["precision"][:, 1],
             "npv": figures["precision"][:, 0],
-            "auc": auc(score, side, each),
+            "auc": auc(self.tumor_ranks, weights),
             "f1": figures["f1"][:, 1],
             "accuracy": divide(counts[:, 0, 0] + counts[:, 1, 1], total),
             "balanced_accuracy": recall.mean(axis=-1),
             "coverage": 1 - divide(counts[..., -1].sum(axis=-1), total),
         }
+
+
+def _ranked_wrong(scores: Floats, sides: NDArray[np.bool_], refused: NDArray[np.bool_]) -> Floats:
+    """Put refused positives below and refused negatives above all others."""
+    return np.where(refused, np.where(sides, -np.inf, np.inf), scores)
