@@ -1,5 +1,7 @@
 """Data sets: found on disk, checked, grouped by what belongs together, and split."""
 
+from mri_tumor.data.audit import audit_dataset
+from mri_tumor.data.audit_report import AuditReport, Pair
 from mri_tumor.data.dataset import Dataset, Record
 from mri_tumor.data.duplicates import (
     NEAR_RADIUS,
@@ -17,6 +19,7 @@ from mri_tumor.data.hashing import (
 )
 from mri_tumor.data.loading import load_dataset
 from mri_tumor.data.problems import Problem
+from mri_tumor.data.shortcuts import Shortcut, check_shortcuts
 from mri_tumor.data.splitfiles import read_split, write_split
 from mri_tumor.data.splits import (
     DataWarning,
@@ -30,14 +33,19 @@ from mri_tumor.data.splits import (
 
 __all__ = [
     "NEAR_RADIUS",
+    "AuditReport",
     "DataWarning",
     "Dataset",
     "Fingerprint",
     "LeakWarning",
     "Leaks",
     "NearPairs",
+    "Pair",
     "Problem",
     "Record",
+    "Shortcut",
+    "audit_dataset",
+    "check_shortcuts",
     "check_split",
     "connected_groups",
     "fingerprint_file",

@@ -258,9 +258,10 @@ class Dataset:
         shown = [self._shown(label) for label in labels]
         width = max([len("validation"), *map(len, shown)]) + 2
         lines = [" " * 12 + "".join(name.rjust(width) for name in [*shown, "all"])]
+        no_part = "in none" if len(counts) > 1 else "all"
         for part, row in counts.items():
             values = [*row.values(), sum(row.values())]
-            lines.append((part or "all").ljust(12) + "".join(f"{v:>{width},}" for v in values))
+            lines.append((part or no_part).ljust(12) + "".join(f"{v:>{width},}" for v in values))
         n_groups = len(np.unique(self.groups))
         lines.append(f"{len(self):,} images in {n_groups:,} independent groups; task: {self.task}")
         if len(set(self.sources)) > 1:
