@@ -142,6 +142,19 @@ def test_macro_figures_at_1_rest_on_the_rarest_class():
     assert report.intervals["per_class"]["glioma"]["recall"][0] == pytest.approx(0.025 ** (1 / 4))
 
 
+def test_groups_with_images_of_both_sides_are_not_counted_twice():
+    p = np.array([0.9, 0.1] * 20)
+    report = evaluate_predictions(
+        ["tumor", "notumor"] * 20,
+        np.stack([1 - p, p], axis=1),
+        classes=BINARY,
+        groups=np.arange(40) // 4,
+    )
+    for name in ("balanced_accuracy", "sensitivity", "accuracy"):
+        assert report.intervals[name][0] == pytest.approx(0.025 ** (1 / 10)), name
+    assert report.intervals["macro"]["recall"][0] == pytest.approx(0.025 ** (1 / 10))
+
+
 def test_a_single_group_says_next_to_nothing():
     positive, scores = two_sides(50)
     report = evaluate_predictions(
@@ -153,7 +166,7 @@ def test_a_single_group_says_next_to_nothing():
     low, high = report.intervals["accuracy"]
     assert low < 0.1 or high > 0.9
     assert high - low > 0.8
-    assert "Only 1 groups" in str(report)
+    assert "Only 1 group:" in str(report)
 
 
 def test_the_seed_repeats_the_intervals():

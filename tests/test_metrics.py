@@ -169,11 +169,12 @@ def test_a_class_without_images_is_not_available_and_is_left_out_of_the_average(
 
 
 def test_a_class_never_called_has_precision_0_as_in_scikit_learn():
-    report = evaluate_predictions(
-        ["notumor", "tumor"], [[0.9, 0.1], [0.8, 0.2]], classes=BINARY, n_bootstrap=0
-    )
+    report = evaluate_predictions(["notumor", "tumor"], [[0.9, 0.1], [0.8, 0.2]], classes=BINARY)
     assert report.precision == 0
     assert report.f1 == 0
+    assert report.macro["precision"] == 0.25
+    low, high = report.intervals["macro"]["precision"]
+    assert low < 0.25 < high
 
 
 @settings(max_examples=50, deadline=None)

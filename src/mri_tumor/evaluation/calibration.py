@@ -150,8 +150,8 @@ def reliability_curve(
     Examples
     --------
     >>> curve = reliability_curve([True, False], [0.9, 0.7], n_bins=2)
-    >>> curve.predicted[1], curve.observed[1]
-    (np.float64(0.8), np.float64(0.5))
+    >>> curve.counts.tolist(), float(curve.predicted[1]), float(curve.observed[1])
+    ([0, 2], 0.8, 0.5)
     """
     events = np.asarray(happened)
     values = np.asarray(probabilities, dtype=np.float64)

@@ -87,7 +87,7 @@ class Comparison:
         for what, test in (("class", self.right), ("tumor or not", self.right_side)):
             lines.append(
                 f"  McNemar, {what}: only first right {test.only_first}, only second right "
-                f"{test.only_second}, p = {test.p_exact:.4f} (mid-p {test.p_mid:.4f})"
+                f"{test.only_second}, p = {test.p_exact:.3g} (mid-p {test.p_mid:.3g})"
             )
         return "\n".join(lines)
 

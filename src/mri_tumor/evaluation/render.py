@@ -204,7 +204,8 @@ def footnotes(report: "EvaluationReport") -> Iterator[str]:
             "are too narrow."
         )
     elif report.n_groups < 20:
-        yield f"Only {report.n_groups} groups: the intervals are rough."
+        groups = "1 group" if report.n_groups == 1 else f"{report.n_groups} groups"
+        yield f"Only {groups}: the intervals are rough."
 
 
 def _tumor_rows(report: "EvaluationReport") -> list[Row]:

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 # With n groups for each of k parts that share no image, no error in any of them bounds the mean
 # error rate as no error among n k groups does: the product of the (1 - q_i) ** n is at most
-# (1 - mean(q)) ** (n k). The parts of the other averages share their images.
-_PARTS_APART = ("recall", "sensitivity", "balanced_accuracy", "precision")
+# (1 - mean(q)) ** (n k). A group with images in several parts counts for an equal share in each.
+# The parts of the other averages share their images.
+_PARTS_APART = ("recall", "balanced_accuracy", "precision")
 _SAME = {"sensitivity": "recall", "ppv": "precision"}
 
 
@@ -44,11 +45,26 @@ def independent_groups(scorer: Scorer, key: Key) -> float:
     if key[0] == "micro" or name == "accuracy":
         return _groups(scorer.counts.sum(axis=(1, 2)))
     present = np.flatnonzero(scorer.counts.sum(axis=(0, 2)) > 0).tolist()
-    parts = [
-        _rests_on(scorer.counts, index, "recall" if name == "balanced_accuracy" else name)
-        for index in present
-    ]
-    return min(parts, default=0.0) * (len(parts) if key[-1] in _PARTS_APART else 1)
+    if name in _PARTS_APART:
+        parts = _own(scorer.counts)
+        if name == "precision":
+            called = scorer.counts.sum(axis=1)[:, :-1]
+            parts = np.where(called.any(axis=0), called, parts)
+        return _mean_of_parts(parts[:, present])
+    return min((_rests_on(scorer.counts, index, name) for index in present), default=0.0)
+
+
+def _own(counts: Floats) -> Floats:
+    """Count the images of each true class in each group, shape (n_groups, n_classes)."""
+    return np.asarray(counts.sum(axis=-1))
+
+
+def _mean_of_parts(images: Floats) -> float:
+    """Count the groups behind a mean over parts, from images by group and part."""
+    inside = images > 0
+    shares = inside / np.maximum(1, inside.sum(axis=1, keepdims=True))
+    by_part = shares.sum(axis=0)
+    return float(by_part.min(initial=np.inf) * by_part.size) if by_part.size else 0.0
 
 
 def _rests_on(counts: Floats, index: int, name: str) -> float:
@@ -64,7 +80,7 @@ def _rests_on(counts: Floats, index: int, name: str) -> float:
         "npv": lambda: _groups(others) or _groups(rest),
         "f1": lambda: _groups(own + called),
         "auc": lambda: min(_groups(own), _groups(rest)),
-        "balanced_accuracy": lambda: 2 * min(_groups(own), _groups(rest)),
+        "balanced_accuracy": lambda: _mean_of_parts(np.stack([own, rest], axis=1)),
     }
     return sides[name]() if name in sides else _groups(everything)
 
