@@ -131,7 +131,7 @@ def test_problems_are_listed_and_left_out(tmp_path):
     (tmp_path / "no" / "cut.png").write_bytes((tmp_path / "no/0.png").read_bytes()[:500])
     for ignored in ("yes/.DS_Store", "yes/Thumbs.db", "README.txt"):
         (tmp_path / ignored).write_text("ignored")
-    fill(tmp_path, {"yes/masks": 2, ".hidden/yes": 2}, start=50)
+    fill(tmp_path, {"yes/masks": 2, ".hidden/yes": 2, "made-masks/yes": 2}, start=50)
     with pytest.warns(DataWarning, match="5 of 13 files left out"):
         data = load_dataset(tmp_path)
     assert len(data) == 8

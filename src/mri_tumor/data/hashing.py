@@ -137,10 +137,10 @@ def perceptual_hashes(coefficients: NDArray[np.floating]) -> NDArray[np.uint8]:
     .. [1] Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions",
        Master's thesis, FH Hagenberg, 2010.
     """
-    plain = np.asarray(coefficients, dtype=np.float64).reshape(-1, _SIDE, _SIDE)
+    plain = np.asarray(coefficients).reshape(-1, _SIDE, _SIDE)
     hashes = np.empty((len(plain), 8, HASH_BITS // 8), dtype=np.uint8)
     for start in range(0, len(plain), _CHUNK):
-        block = plain[start : start + _CHUNK]
+        block = plain[start : start + _CHUNK].astype(np.float64)
         mirrored = block * _FLIP
         upright = [block, mirrored, block * _FLIP[:, None], mirrored * _FLIP[:, None]]
         turned = [variant.transpose(0, 2, 1) for variant in upright]

@@ -33,7 +33,9 @@ _COLUMNS = {
     "split": ("split", "subset", "partition"),
 }
 # Folders that lie beside images in published archives and hold none to learn from.
-_SKIPPED = frozenset(["__macosx", "mask", "masks", "segmentation", "segmentations", "annotations"])
+_SKIPPED = re.compile(
+    r"(\.|__macosx$|(.*[\W_])?(masks?|segmentations?|annotations)$)", re.IGNORECASE
+)
 _SKIPPED_FILES = frozenset(["thumbs.db", "desktop.ini"])
 _IMAGE_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .gif .dcm .dicom .nii .gz".split()  # noqa: SIM905
@@ -205,9 +207,7 @@ def _walk(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(
-            sub for sub in folders if not sub.startswith(".") and sub.lower() not in _SKIPPED
-        )
+        folders[:] = sorted(sub for sub in folders if not _SKIPPED.match(sub))
         for file in sorted(files):
             if not file.startswith(".") and file.lower() not in _SKIPPED_FILES:
                 yield Path(folder, file)
