@@ -9,7 +9,7 @@ from fuzz_readers import NAME, case_of, clarity, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import UID
-from scan_samples import SYNTAXES, mr_dataset, pages, ramp, samples, written
+from scan_samples import SYNTAXES, dicom, mr_dataset, pages, ramp, samples, written
 
 from mri_tumor.errors import ImageError
 from mri_tumor.images import is_volume, read_image, read_volume
@@ -39,6 +39,15 @@ def test_an_empty_compressed_frame():
     made["PixelData"].is_undefined_length = True
     with pytest.raises(ImageError, match="ends early"):
         read_image(written(made))
+
+
+def test_rle_that_lacks_its_last_byte():
+    # A zero in its place would pass for it.
+    data = dicom(ramp(dtype=np.uint16) * 9, "RLE")
+    end = data.rindex(b"\xfe\xff\xdd\xe0")
+    for less, words in ((1, "ends early"), (2, "damaged pixel data"), (3, "ends early")):
+        with pytest.raises(ImageError, match=words):
+            read_image(data[: end - less])
 
 
 def test_an_animation_cut_between_two_frames():

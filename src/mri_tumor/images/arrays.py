@@ -7,6 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mri_tumor.errors import ImageError, ParameterError
+from mri_tumor.images.colour import luma
 from mri_tumor.images.intensity import Grey
 from mri_tumor.images.limits import MIN_SIDE
 
@@ -168,8 +169,4 @@ def _luma(values: npt.NDArray[Any], top: float | None) -> Grey:
         return np.ascontiguousarray(values)
     if values.shape[-1] == 1:
         return np.ascontiguousarray(values[..., 0])
-    image = Image.fromarray(np.ascontiguousarray(values))
-    if image.mode == "RGBA":
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, image).convert("RGB")
-    return np.asarray(image.convert("L"))
+    return np.array(luma(Image.fromarray(np.ascontiguousarray(values))))

@@ -104,7 +104,8 @@ def _packed(header: DicomHeader, facts: DicomFacts, frame: int, name: str) -> by
         )
     except Exception:  # noqa: BLE001 - damaged offsets raise nearly anything
         raise _truncated(name) from None
-    if not data:
+    # Items have an even length. Padding would stand in for a last byte that was cut off.
+    if not data or (header.transfer_syntax == _RLE and len(data) % 2):
         raise _truncated(name)
     _check_packed(data, header.transfer_syntax, facts, name)
     return bytes(encapsulate([data]))

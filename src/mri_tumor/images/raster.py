@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mri_tumor.errors import ImageError
+from mri_tumor.images.colour import luma
 from mri_tumor.images.intensity import Grey, intensity_window, to_grey
 from mri_tumor.images.limits import MAX_PAGES, check_pixels
 from mri_tumor.images.messages import refusal
@@ -233,7 +234,7 @@ def _to_grey(image: Image.Image, *, name: str, window: Window) -> Grey:
         white_is_zero = tags is not None and tags.get(_PHOTOMETRIC) == 0
         return 255 - grey if white_is_zero else grey
     if mode in _ALPHA or "transparency" in image.info:
-        return np.asarray(_on_black(image))
+        return np.asarray(luma(image))
     if mode == "LAB":
         return np.asarray(image.getchannel(0))
     if mode == "L":
@@ -247,9 +248,3 @@ def _to_grey(image: Image.Image, *, name: str, window: Window) -> Grey:
         f"has pixels of the kind {mode!r}, which is not supported",
         "Save it again as a PNG or JPEG",
     )
-
-
-def _on_black(image: Image.Image) -> Image.Image:
-    colour = image.convert("RGBA")
-    black = Image.new("RGBA", colour.size, (0, 0, 0, 255))
-    return Image.alpha_composite(black, colour).convert("RGB").convert("L")
