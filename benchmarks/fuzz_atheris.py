@@ -20,11 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 with atheris.instrument_imports(include=["mri_tumor", "pydicom", "nibabel", "PIL"]):
     # What the readers import when they first meet a file.
-    import nibabel.nifti1
-    import nibabel.nifti2
-    import PIL.GifImagePlugin
-    import PIL.TiffImagePlugin
-    import PIL.WebPImagePlugin
     import pydicom.pixels.decoders  # noqa: F401
     from fuzz_readers import clarity, picture
     from scan_samples import samples

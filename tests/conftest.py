@@ -6,8 +6,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import numpy as np
 import pytest
+from drawing import blobs
 from PIL import Image
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -57,23 +57,6 @@ def tiny():
     register_backbone(spec)
     yield spec
     unregister_backbone("tiny")
-
-
-def blobs(n_per_class=12, *, seed=0, size=80):
-    """Draw heads with a bright spot (tumor), or without, for nets too small for phantoms."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:size, :size] / size
-    head = ((rows - 0.5) ** 2 + (columns - 0.5) ** 2 < 0.16) * 90.0
-    images, labels = [], []
-    for label in ("notumor", "tumor"):
-        for _ in range(n_per_class):
-            image = head + rng.normal(0, 6, head.shape)
-            if label == "tumor":
-                y, x = rng.uniform(0.35, 0.65, 2)
-                image += 150.0 * ((rows - y) ** 2 + (columns - x) ** 2 < 0.012)
-            images.append(np.clip(image, 0, 255).astype(np.uint8))
-            labels.append(label)
-    return np.stack(images), np.array(labels)
 
 
 @pytest.fixture(scope="session")

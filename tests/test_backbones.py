@@ -6,8 +6,13 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from mri_tumor.backbones import BackboneSpec, get_backbone, list_backbones, register_backbone
-from mri_tumor.backbones import registry
+from mri_tumor.backbones import (
+    BackboneSpec,
+    get_backbone,
+    list_backbones,
+    register_backbone,
+    registry,
+)
 from mri_tumor.errors import BackboneError
 
 

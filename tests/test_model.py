@@ -102,7 +102,10 @@ def test_batch_normalisation_stays_as_it_was_in_training(tiny, images):
     model = build_model(tiny, n_classes=4, weights=None)
     open_layers(model, 99)
     backbone = find_backbone(model)
-    norm, first = backbone.get_layer("norm").get_weights(), backbone.get_layer("first").get_weights()
+    norm, first = (
+        backbone.get_layer("norm").get_weights(),
+        backbone.get_layer("first").get_weights(),
+    )
     model.compile("sgd", "categorical_crossentropy")
     model.fit(images, np.eye(4)[:3], verbose=0)
     for old, new in zip(norm, backbone.get_layer("norm").get_weights(), strict=True):
@@ -135,9 +138,7 @@ def test_a_weights_file_is_loaded_and_one_of_another_network_is_refused(tiny, tm
         backbone = tiny.builder((64, 64, 3), None)
     backbone.save_weights(tmp_path / "tiny.weights.h5")
     model = build_model(tiny, n_classes=4, weights=tmp_path / "tiny.weights.h5")
-    np.testing.assert_array_equal(
-        find_backbone(model).get_weights()[0], backbone.get_weights()[0]
-    )
+    np.testing.assert_array_equal(find_backbone(model).get_weights()[0], backbone.get_weights()[0])
     (tmp_path / "other.weights.h5").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"other\.weights\.h5.*does not fit"):
         build_model(tiny, n_classes=4, weights=tmp_path / "other.weights.h5")

@@ -80,9 +80,7 @@ def test_shrinking_is_antialiased():
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.integers(20, 90), st.integers(20, 90), st.integers(0, 40), st.integers(0, 40), st.data()
-)
+@given(st.integers(20, 90), st.integers(20, 90), st.integers(0, 40), st.integers(0, 40), st.data())
 def test_a_point_finds_its_way_back_to_its_pixel(height, width, top, left, data):
     geometry = Geometry(
         height=height + top + 5, width=width + left + 3, top=top, left=left,

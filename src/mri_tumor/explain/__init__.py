@@ -4,6 +4,7 @@ Research software, not a medical device: a map shows what moved the model, not w
 Importing this loads neither TensorFlow nor Keras; explaining a Keras model does.
 """
 
+from mri_tumor.explain.closed_form import PooledHead, closed_form_grad_cam
 from mri_tumor.explain.colormap import COLORMAPS
 from mri_tumor.explain.core import Explanation
 from mri_tumor.explain.grad_cam import grad_cam
@@ -18,7 +19,11 @@ from mri_tumor.explain.methods.saliency import saliency
 from mri_tumor.explain.methods.score_cam import score_cam
 from mri_tumor.explain.methods.smooth_grad import smooth_grad
 from mri_tumor.explain.options import CamOptions, TargetOptions
+from mri_tumor.explain.pooled_head import read_pooled_head
+from mri_tumor.explain.randomisation import RandomisationCheck, randomisation_check
 from mri_tumor.explain.registry import METHODS, explain_batch, get_method, method_options
+from mri_tumor.explain.report import explanation_report
+from mri_tumor.explain.report_card import ExplanationReport
 from mri_tumor.explain.sheets import montage, sheet
 
 __all__ = [
@@ -26,10 +31,15 @@ __all__ = [
     "METHODS",
     "CamOptions",
     "Explanation",
+    "ExplanationReport",
     "Heatmap",
+    "PooledHead",
+    "RandomisationCheck",
     "TargetOptions",
+    "closed_form_grad_cam",
     "eigen_cam",
     "explain_batch",
+    "explanation_report",
     "get_method",
     "grad_cam",
     "grad_cam_plus_plus",
@@ -39,6 +49,8 @@ __all__ = [
     "method_options",
     "montage",
     "occlusion",
+    "randomisation_check",
+    "read_pooled_head",
     "saliency",
     "score_cam",
     "sheet",

@@ -163,9 +163,9 @@ def soft_tissue(c: Canvas, *, even: bool = False) -> Field:
     tissues = c.tissues
     value = tissues["muscle"] * (1 + np.float32(0.2) * strands)
     fat = edge(blot - np.float32(0.2), 0.9)
-    value += np.float32(0.7) * fat * (np.float32(0.9 * tissues["fat"]) - value)
+    value += np.float32(0.5) * fat * (np.float32(0.9 * tissues["fat"]) - value)
     dark = edge(np.float32(-0.5) - blot, 0.9)
-    value += np.float32(0.55) * dark * (np.float32(tissues["bone"]) - value)
+    value += np.float32(0.4) * dark * (np.float32(tissues["bone"]) - value)
     return c.enlarge(value)
 
 

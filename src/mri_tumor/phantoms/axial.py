@@ -16,7 +16,7 @@ def above(c: Canvas, thickness: float, atrophy: float) -> None:
     inside = anatomy.skull(c, _head(c), thickness)
     roof = bool(c.rng.random() < 0.65)
     fissure = _midline(c, -0.36, 0.38) if roof else _midline(c, 0.0, 0.0)
-    anatomy.cortex(c, inside, fissure=fissure, atrophy=1.2 * atrophy, strength=1.35)
+    anatomy.cortex(c, inside, fissure=fissure, atrophy=1.2 * atrophy, strength=1.15)
     c.depth, c.falx = inside, fissure
     if roof:
         w = c.rng.uniform(0.6, 1.0) * (0.6 + 0.4 * atrophy)

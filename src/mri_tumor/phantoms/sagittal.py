@@ -29,7 +29,7 @@ def midline(c: Canvas, thickness: float, atrophy: float) -> None:
     """Draw the slice through corpus callosum, brain stem and sella."""
     inside, _ = _shell(c, thickness)
     _neck(c)
-    anatomy.cortex(c, inside, cells=23, atrophy=1.25 * atrophy, strength=1.4)
+    anatomy.cortex(c, inside, cells=23, atrophy=1.25 * atrophy, strength=1.2)
     hind = _hindbrain(c, inside, (-0.20, 0.16))
     c.depth = np.minimum(np.minimum(inside, -hind), np.float32(0.08) - c.y)
     # Middle of the brain: fluid first, then what lies in it.

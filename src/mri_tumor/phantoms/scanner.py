@@ -14,13 +14,13 @@ def draw_pose(plane: str, rng: np.random.Generator, *, skull: bool) -> Pose:
     aspect = float(rng.uniform(0.94, 1.06))
     shift = rng.uniform(-0.05, 0.05, 2)
     if plane == "axial":
-        scale = float(rng.uniform(0.72, 0.98))
+        scale = float(rng.uniform(0.84, 1.04))
     else:  # leaves room for face and neck below
-        scale = float(rng.uniform(0.66, 0.86))
-        shift[1] -= rng.uniform(0.0, 0.6) * (1 - scale)
+        scale = float(rng.uniform(0.78, 0.98))
+        shift[1] += rng.uniform(-0.04, 0.12)
     if not skull:  # what is left is smaller: fill the image with it again
-        scale *= 1.2
-        shift += (0.0, 0.03 if plane == "axial" else 0.26)
+        scale *= 1.15
+        shift += (0.0, 0.03 if plane == "axial" else 0.20)
     faces_left = plane == "sagittal" and rng.random() < 0.5
     waves = np.column_stack(
         [
@@ -30,7 +30,7 @@ def draw_pose(plane: str, rng: np.random.Generator, *, skull: bool) -> Pose:
         ]
     )
     return Pose(
-        turn=float(np.radians(np.clip(4 * rng.standard_normal(), -12, 12))),
+        turn=float(np.radians(np.clip(3.5 * rng.standard_normal(), -10, 10))),
         scale=(-scale * aspect if faces_left else scale * aspect, scale / aspect),
         shift=(float(shift[0]), float(shift[1])),
         waves=waves,
@@ -73,7 +73,7 @@ class Scanner:
         slope_x, slope_y, bowl = self.bias
         along_x = np.exp(slope_x * u + bowl * u * u)
         along_y = np.exp(slope_y * u + bowl * u * u)
-        along_y *= np.clip((1.25 - (u + 1) / 2) / (1.25 - self.fade), 0.05, 1)
+        along_y *= np.clip((1.12 - (u + 1) / 2) / (1.12 - self.fade), 0.05, 1)
         out = signal * along_x.astype(np.float32)
         out *= along_y.astype(np.float32)[:, None]
         out = _soften(out, self.blur)
@@ -98,14 +98,14 @@ class Scanner:
 
 def draw_scanner(plane: str, rng: np.random.Generator) -> Scanner:
     """Return the settings of a random scan; they know nothing of the class."""
-    bias = rng.uniform(-1, 1, 3) * (0.18, 0.18, 0.22)
+    bias = rng.uniform(-1, 1, 3) * (0.14, 0.14, 0.16)
     return Scanner(
         bias=(float(bias[0]), float(bias[1]), float(bias[2])),
-        fade=1.0 if plane == "axial" else float(rng.uniform(0.55, 0.95)),
+        fade=1.0 if plane == "axial" else float(rng.uniform(0.40, 0.70)),
         blur=float(rng.uniform(0.15, 0.45)),
-        noise=float(rng.uniform(0.004, 0.032)),
-        gain=float(rng.uniform(0.62, 1.25)),
-        gamma=float(rng.uniform(0.85, 1.2)),
+        noise=float(rng.uniform(0.004, 0.024)),
+        gain=float(rng.uniform(0.85, 1.15)),
+        gamma=float(rng.uniform(0.9, 1.15)),
     )
 
 

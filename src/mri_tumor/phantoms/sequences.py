@@ -19,23 +19,23 @@ _SIGNAL: Final[dict[str, tuple[float, float, float, float]]] = {
     "fat": (1.00, 0.92, 0.85, 0.88),
     "muscle": (0.32, 0.34, 0.20, 0.30),
     "mucosa": (0.42, 0.85, 0.80, 0.70),
-    "csf": (0.09, 0.09, 1.00, 0.06),
-    "vitreous": (0.12, 0.12, 1.05, 0.12),
+    "csf": (0.09, 0.09, 0.72, 0.06),
+    "vitreous": (0.12, 0.12, 0.85, 0.12),
     "lens": (0.40, 0.36, 0.20, 0.36),
-    "grey": (0.36, 0.33, 0.56, 0.54),
-    "deep": (0.41, 0.36, 0.46, 0.50),
-    "white": (0.55, 0.43, 0.38, 0.42),
+    "grey": (0.36, 0.30, 0.42, 0.46),
+    "deep": (0.41, 0.33, 0.35, 0.43),
+    "white": (0.55, 0.40, 0.28, 0.36),
     "vessel": (0.08, 0.95, 0.06, 0.08),
     "dura": (0.30, 0.62, 0.18, 0.34),
     "choroid": (0.34, 0.72, 0.72, 0.42),
     "gland": (0.52, 0.70, 0.50, 0.52),
-    "cap": (0.42, 0.36, 0.70, 0.74),
-    "edema": (0.33, 0.25, 0.84, 0.90),
-    "solid": (0.26, 0.23, 0.80, 0.82),
-    "rim": (0.45, 0.95, 0.66, 0.80),
-    "necrosis": (0.17, 0.13, 0.98, 0.34),
-    "meningioma": (0.47, 0.92, 0.66, 0.74),
-    "adenoma": (0.50, 0.84, 0.68, 0.72),
+    "cap": (0.42, 0.34, 0.60, 0.64),
+    "edema": (0.25, 0.20, 0.80, 0.92),
+    "solid": (0.15, 0.20, 0.96, 0.92),
+    "rim": (0.88, 1.05, 0.92, 0.98),
+    "necrosis": (0.11, 0.09, 0.55, 0.20),
+    "meningioma": (0.85, 1.05, 0.92, 0.95),
+    "adenoma": (0.88, 1.02, 0.96, 0.95),
 }
 
 
@@ -47,7 +47,7 @@ def draw_tissues(sequence: str, rng: np.random.Generator) -> dict[str, float]:
     }
     # Scanners differ most in how well they part grey from white matter.
     middle = (tissues["grey"] + tissues["white"]) / 2
-    spread = float(rng.uniform(0.65, 1.25))
+    spread = float(rng.uniform(0.75, 1.15))
     for name in ("grey", "white", "deep"):
         tissues[name] = middle + spread * (tissues[name] - middle)
     return tissues

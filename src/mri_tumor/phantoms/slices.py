@@ -90,7 +90,7 @@ def draw_slice(
     pose = draw_pose(plane, scan, skull=with_skull)
     scanner = draw_scanner(plane, scan)
     canvas = Canvas(size, pose, draw_tissues(sequence, scan), rng)
-    scene(canvas, float(rng.uniform(0.75, 1.15)), float(rng.uniform(0.5, 1.5)))
+    scene(canvas, float(rng.uniform(0.75, 1.10)), float(rng.uniform(0.5, 1.3)))
     if kind == NEGATIVE:
         tumor = np.zeros_like(canvas.image)
     else:

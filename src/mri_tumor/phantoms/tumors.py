@@ -1,6 +1,7 @@
 """Tumors of three kinds: where they lie, how they push, and how they look."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from mri_tumor.phantoms.canvas import Canvas, Window
 from mri_tumor.phantoms.fields import Field, edge, smooth_noise
 
 REACH = 2.0  # the push ends at this many radii from the center
+# Radii in head units (1 is about 9 cm): large, so that small models can learn from few images.
+_RADII: Final = {"glioma": (0.24, 0.38), "meningioma": (0.25, 0.37), "pituitary": (0.18, 0.26)}
 
 
 @dataclass(frozen=True)
@@ -46,24 +49,25 @@ def add_tumor(c: Canvas, kind: str, sequence: str, rng: np.random.Generator) -> 
 
 def _glioma(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
     """Draw an irregular tumor within the brain: ring with a dead core, or solid; edema."""
-    radius = float(rng.uniform(0.15, 0.27))
+    radius = float(rng.uniform(*_RADII["glioma"]))
     site = _site(c, c.depth, (0.8 * radius, 1.6 * radius), radius, rng)
     w = site.window
     _push(c, site, float(rng.uniform(0.15, 0.30)))
-    distance, noise = _blob(c, site, 0.30, rng)
+    distance, noise = _blob(c, site, 0.40, rng)
     inner = edge(c.depth[w] - np.float32(0.02), 0.02)
     swelling = float(rng.uniform(0.25, 0.75)) * radius
     fingers = distance + np.float32(swelling) * (1 + np.float32(0.9) * noise)
     edema = edge(fingers, 0.03) * inner * _within(c, site)
     core = edge(distance, 0.02) * inner
+    grain = np.float32(0.40) * _patch(site, 24, rng)  # living and dead cells side by side
     c.blend(c.tissues["edema"], np.float32(0.85) * edema, w)
-    if rng.random() < 0.65:
+    if rng.random() < 0.75:
         rim = np.float32(radius) * (np.float32(rng.uniform(0.22, 0.40)) + np.float32(0.12) * noise)
         dead = edge(distance - rim, 0.02) * inner
-        c.blend(c.tissues["rim"] * (1 + np.float32(0.12) * noise), core, w)
-        c.blend(c.tissues["necrosis"] * (1 + np.float32(0.15) * noise), dead, w)
+        c.blend(c.tissues["rim"] * (1 + grain), core, w)
+        c.blend(c.tissues["necrosis"] * (1 + grain), dead, w)
     else:
-        c.blend(c.tissues["solid"] * (1 + np.float32(0.18) * noise), core, w)
+        c.blend(c.tissues["solid"] * (1 + grain), core, w)
         if sequence == "T1c" and rng.random() < 0.7:
             nodule = edge(noise - np.float32(0.35), 0.3) * core
             c.blend(c.tissues["rim"], np.float32(0.8) * nodule, w)
@@ -72,7 +76,7 @@ def _glioma(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
 
 def _meningioma(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
     """Draw a round, even tumor on the dura of the skull or the falx, with a cleft around."""
-    radius = float(rng.uniform(0.14, 0.26))
+    radius = float(rng.uniform(*_RADII["meningioma"]))
     if c.falx is not None and rng.random() < 0.22:
         surface = np.where(c.depth > 0.1, c.falx, -1).astype(np.float32)
     else:
@@ -82,7 +86,8 @@ def _meningioma(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
     _push(c, site, float(rng.uniform(0.20, 0.35)))
     distance, noise = _blob(c, site, 0.07, rng)
     inner = edge(np.minimum(c.depth[w], surface[w] + np.float32(0.03)), c.pixel)
-    halo = edge(distance + np.float32(rng.uniform(0.02, 0.12)) * (1 + noise), 0.04)
+    swelling = rng.uniform(0.04, 0.12) if rng.random() < 0.35 else 0.02
+    halo = edge(distance + np.float32(swelling) * (1 + noise), 0.04)
     halo *= inner * _within(c, site)
     cleft = edge(distance + np.float32(0.024), 0.02) * inner
     body = edge(distance, 0.016) * inner
@@ -101,7 +106,7 @@ def _pituitary(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
     if c.sella is None:
         msg = "a pituitary tumor needs a slice through the sella"
         raise RuntimeError(msg)
-    radius = float(rng.uniform(0.10, 0.17))
+    radius = float(rng.uniform(*_RADII["pituitary"]))
     x, y = c.sella
     site = _around(c, x, y - 0.45 * radius, radius)
     w = site.window
@@ -159,11 +164,16 @@ def _blob(
     turn, stretch = rng.uniform(0, np.pi), rng.uniform(1.0, 1.25)
     cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     along, across = (dx * cos + dy * sin) / stretch, (dy * cos - dx * sin) * stretch
-    side = max(dx.shape)
-    noise = smooth_noise(rng, 9, side)[: dx.shape[0], : dx.shape[1]].clip(-1.2, 1.2)
+    noise = _patch(site, 9, rng).clip(-1.2, 1.2)
     distance = np.float32(site.radius) * (1 + np.float32(roughness) * noise)
     distance -= np.sqrt(along * along + across * across).astype(np.float32)
     return distance.astype(np.float32), noise
+
+
+def _patch(site: _Site, cells: int, rng: np.random.Generator) -> Field:
+    """Return a smooth random field over a site's window."""
+    height, width = (part.stop - part.start for part in site.window)
+    return smooth_noise(rng, cells, max(height, width))[:height, :width]
 
 
 def _within(c: Canvas, site: _Site) -> Field:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from mri_tumor.model import SplitModel, model_between, open_layers, seeded, split_model
 from mri_tumor.training.features import (
     FeatureBatches,
@@ -20,7 +22,6 @@ from mri_tumor.training.pipeline import FreshBatches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import keras
     import numpy as np
     from numpy.typing import NDArray
 
@@ -160,7 +161,8 @@ def _stage_input(  # noqa: PLR0917
 ) -> tuple[keras.Model, list[Any]]:
     """Return what learns in a stage, and its batches of training and validation."""
     if cached is None:
-        return model, [
+        # Compiled on a view of it, so that the model is saved without its training.
+        return keras.Model(model.inputs, model.outputs[0]), [
             FreshBatches(part, variants, batch_size=options.batch_size, plain=name == "validation")
             for name, part in parts.items()
         ]
