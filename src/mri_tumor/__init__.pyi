@@ -4,7 +4,11 @@ from .backbones import get_backbone as get_backbone
 from .backbones import list_backbones as list_backbones
 from .backbones import register_backbone as register_backbone
 from .classifier import TumorClassifier as TumorClassifier
+from .data import AuditReport as AuditReport
 from .data import Dataset as Dataset
+from .data import DataWarning as DataWarning
+from .data import LeakWarning as LeakWarning
+from .data import audit_dataset as audit_dataset
 from .data import load_dataset as load_dataset
 from .errors import BackboneError as BackboneError
 from .errors import BundleError as BundleError
