@@ -138,8 +138,44 @@ def test_macro_figures_at_1_rest_on_the_rarest_class():
         labels, np.eye(4)[[FOUR.index(name) for name in labels]], classes=FOUR
     )
     assert report.intervals["recall"][0] == pytest.approx(0.025 ** (1 / 16))
-    assert report.intervals["auc"][0] == pytest.approx(0.025 ** (1 / 4))
+    # A group ranked last is held against its own class and, as much again, the others.
+    assert report.intervals["auc"][0] == pytest.approx(0.025 ** (1 / 8))
+    assert report.intervals["per_class"]["glioma"]["auc"][0] == pytest.approx(0.025 ** (1 / 4))
     assert report.intervals["per_class"]["glioma"]["recall"][0] == pytest.approx(0.025 ** (1 / 4))
+
+
+def test_f1_has_the_exact_interval_of_the_share_behind_it():
+    labels = ["tumor"] * 15 + ["notumor"] * 5
+    p = np.array([0.9] * 15 + [0.1] * 5)
+    report = evaluate_predictions(labels, np.stack([1 - p, p], axis=1), classes=BINARY)
+    share = 0.025 ** (1 / 15)
+    assert report.intervals["f1"][0] == pytest.approx(2 * share / (1 + share))
+
+
+def test_intervals_of_whole_reports_hold_the_truth_when_some_patients_are_missed():
+    def drawn(seed, n_groups):
+        # Three slices of each patient; one patient in thirty is hard, and ranked at random.
+        rng = np.random.default_rng(seed)
+        tumor = np.repeat(rng.random(n_groups) < 0.6, 3)
+        shift = np.where(np.repeat(rng.random(n_groups) < 1 / 30, 3), 0.0, 5.0)
+        shared = np.repeat(rng.normal(size=n_groups), 3) + rng.normal(size=3 * n_groups)
+        p = 1 / (1 + np.exp(-(shared + shift * (tumor - 0.5))))
+        return [BINARY[int(side)] for side in tumor], np.stack([1 - p, p], axis=1), n_groups
+
+    def scored(seed, n_groups, n_bootstrap):
+        labels, p, n_groups = drawn(seed, n_groups)
+        groups = np.repeat(np.arange(n_groups), 3)
+        return evaluate_predictions(
+            labels, p, classes=BINARY, groups=groups, n_bootstrap=n_bootstrap
+        )
+
+    truth = scored(1, 40_000, 0)
+    trials = [scored(seed, 100, 100) for seed in range(100, 220)]
+    for name in ("accuracy", "sensitivity", "f1", "auc", "balanced_accuracy"):
+        ends = np.array([trial.intervals[name] for trial in trials])
+        value = getattr(truth, name)
+        held = (ends[:, 0] <= value) & (value <= ends[:, 1])
+        assert held.mean() > 0.9, name
 
 
 def test_groups_with_images_of_both_sides_are_not_counted_twice():

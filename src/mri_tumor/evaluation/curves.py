@@ -196,7 +196,7 @@ def _curve(
             area,
             np.array(areas),
             n_independent=min(positive, negative),
-            n_most=np.inf,
+            of_pairs=True,
             confidence=confidence,
         )
     recall, rate = hits / hits[-1], alarms / alarms[-1]

@@ -148,7 +148,7 @@ def figure_interval(
     resampled: Floats,
     *,
     n_independent: float,
-    n_most: float | None = None,
+    of_pairs: bool = False,
     confidence: float = 0.95,
 ) -> tuple[float, float] | None:
     """Turn a figure's resamples into an interval.
@@ -159,6 +159,13 @@ def figure_interval(
     the variance of the resamples, and never more than there are groups to count [1]_. So a
     figure of 1 has a lower end below 1.
 
+    An area under a curve varies less than a share of as many groups, until it meets a group that
+    is missed outright, which the resamples know nothing of. There the number of trials is the
+    geometric mean of the two numbers. In simulations of areas from 0.997 up, in 80 to 300 groups,
+    intervals from the resamples' number alone held the truth in 85 to 100% of trials, depending
+    on the case; these in 99% or more; those from the groups' number always, at up to six times
+    the width.
+
     Parameters
     ----------
     value : float
@@ -167,9 +174,8 @@ def figure_interval(
         The figure in each resample; NaN where it is not defined.
     n_independent : float
         Number of groups that the figure rests on.
-    n_most : float, optional
-        Most independent trials that the figure can stand for: `n_independent` by default, and
-        infinite for an area under a curve, which compares many pairs.
+    of_pairs : bool, default=False
+        True for an area under a curve, which compares pairs of images.
     confidence : float, default=0.95
         Confidence, between 0 and 1.
 
@@ -190,8 +196,10 @@ def figure_interval(
     effective = value * (1 - value) / variance if variance > _ROUNDING else 0.0
     if effective * min(value, 1 - value) < FEW_ERRORS:
         # At the edge itself, and with a single group, there is no variance to go by.
-        most = n_independent if n_most is None else n_most
-        trials = max(1.0, min(effective, most) if effective else n_independent)
+        trials = min(effective, n_independent) if effective else n_independent
+        if of_pairs and effective > n_independent:
+            trials = float(np.sqrt(effective * n_independent))
+        trials = max(1.0, trials)
         return clopper_pearson(value * trials, trials, confidence=confidence)
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(defined, [tail, 100 - tail])

@@ -12,7 +12,7 @@ from mri_tumor.evaluation.calibration import describe_calibration
 from mri_tumor.evaluation.inputs import check_scored, check_share
 from mri_tumor.evaluation.intervals import figure_interval, group_weights, resamples_at_once
 from mri_tumor.evaluation.report import EvaluationReport
-from mri_tumor.evaluation.scorer import Key, Scorer
+from mri_tumor.evaluation.scorer import Floats, Key, Scorer
 from mri_tumor.evaluation.support import independent_groups
 from mri_tumor.labels import NEGATIVE
 
@@ -152,15 +152,34 @@ def _intervals(
         )
     ]
     return {
-        key: figure_interval(
-            value,
-            np.concatenate([chunk[key] for chunk in chunks]),
-            n_independent=independent_groups(scorer, key),
-            n_most=np.inf if key[-1] == "auc" else None,
-            confidence=confidence,
+        key: _interval(
+            key, value, np.concatenate([chunk[key] for chunk in chunks]), scorer, confidence
         )
         for key, value in values.items()
     }
+
+
+def _interval(
+    key: Key, value: float, resampled: Floats, scorer: Scorer, confidence: float
+) -> tuple[float, float] | None:
+    n_groups = independent_groups(scorer, key)
+    mean_of_classes = key[0] == "macro" or (len(key) == 1 and len(scorer.images.classes) > 2)
+    if key[-1] == "f1" and not mean_of_classes:
+        # F1 = 2 J / (1 + J), where J = TP / (TP + FP + FN) is a share, as exact intervals want.
+        ends = figure_interval(
+            value / (2 - value),
+            resampled / (2 - resampled),
+            n_independent=n_groups,
+            confidence=confidence,
+        )
+        return None if ends is None else (2 * ends[0] / (1 + ends[0]), 2 * ends[1] / (1 + ends[1]))
+    return figure_interval(
+        value,
+        resampled,
+        n_independent=n_groups,
+        of_pairs=key[-1] == "auc",
+        confidence=confidence,
+    )
 
 
 def _nest(flat: Mapping[Key, Any]) -> dict[str, Any]:

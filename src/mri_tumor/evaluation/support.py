@@ -9,11 +9,12 @@ from mri_tumor.evaluation.scorer import Floats, Key, Scorer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# With n groups for each of k parts that share no image, no error in any of them bounds the mean
-# error rate as no error among n k groups does: the product of the (1 - q_i) ** n is at most
-# (1 - mean(q)) ** (n k). A group with images in several parts counts for an equal share in each.
-# The parts of the other averages share their images.
-_PARTS_APART = ("recall", "balanced_accuracy", "precision")
+# Means over k classes. With n groups of each class, no error in any group bounds the mean error
+# rate of the classes as no error among n k groups does: the product of the (1 - q_i) ** n is at
+# most (1 - mean(q)) ** (n k). A group with images of several classes counts for an equal share in
+# each. Precision, F1 and specificity count the same errors from the other side. A group ranked
+# below all others costs the AUC of its own class 1 / n and those of the others as much together,
+# so a mean of AUCs rests on half as many.
 _SAME = {"sensitivity": "recall", "ppv": "precision"}
 
 
@@ -45,18 +46,8 @@ def independent_groups(scorer: Scorer, key: Key) -> float:
     if key[0] == "micro" or name == "accuracy":
         return _groups(scorer.counts.sum(axis=(1, 2)))
     present = np.flatnonzero(scorer.counts.sum(axis=(0, 2)) > 0).tolist()
-    if name in _PARTS_APART:
-        parts = _own(scorer.counts)
-        if name == "precision":
-            called = scorer.counts.sum(axis=1)[:, :-1]
-            parts = np.where(called.any(axis=0), called, parts)
-        return _mean_of_parts(parts[:, present])
-    return min((_rests_on(scorer.counts, index, name) for index in present), default=0.0)
-
-
-def _own(counts: Floats) -> Floats:
-    """Count the images of each true class in each group, shape (n_groups, n_classes)."""
-    return np.asarray(counts.sum(axis=-1))
+    groups = _mean_of_parts(scorer.counts.sum(axis=-1)[:, present])
+    return groups / 2 if name == "auc" else groups
 
 
 def _mean_of_parts(images: Floats) -> float:
