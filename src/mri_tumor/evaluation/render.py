@@ -109,7 +109,7 @@ def html_table(title: str, header: Row, rows: Sequence[Row]) -> str:
         HTML; columns of numbers are aligned to the right.
     """
     right = [all(_NUMBER.match(row[i]) for row in rows) for i in range(len(header))]
-    align = [' style="text-align:right"' if flag else "" for flag in right]
+    align = [' style="text-align:right;white-space:nowrap"' if flag else "" for flag in right]
     head = "".join(
         f'<th scope="col"{align[i]}>{escape(cell)}</th>' for i, cell in enumerate(header)
     )
