@@ -7,9 +7,9 @@ Importing this loads neither TensorFlow nor Keras; explaining a Keras model does
 from mri_tumor.explain.closed_form import PooledHead, closed_form_grad_cam
 from mri_tumor.explain.colormap import COLORMAPS
 from mri_tumor.explain.core import Explanation
-from mri_tumor.explain.grad_cam import grad_cam
 from mri_tumor.explain.heatmap import Heatmap
 from mri_tumor.explain.methods.eigen_cam import eigen_cam
+from mri_tumor.explain.methods.grad_cam import grad_cam
 from mri_tumor.explain.methods.grad_cam_plus_plus import grad_cam_plus_plus
 from mri_tumor.explain.methods.hires_cam import hires_cam
 from mri_tumor.explain.methods.integrated_gradients import integrated_gradients
