@@ -18,14 +18,13 @@ def report(build, batch):
     return explanation_report(
         build(),
         batch,
-        methods=("grad_cam", "layer_cam"),
+        methods={"grad_cam": {}, "fine": {"method": "layer_cam", "strides": (2, 4)}},
         target=1,
         boxes=BOXES,
         labels=LABELS,
         steps=4,
         curve_images=3,
         randomisation=2,
-        options={"layer_cam": {"strides": (2, 4)}},
     )
 
 
@@ -44,11 +43,11 @@ def test_the_summary_is_the_mean_of_the_images(report, build, batch):
 
 def test_baselines_and_checks_are_there(report):
     by_method = {one.method: one for one in report.summary if one.label == "all"}
-    assert list(by_method) == ["grad_cam", "layer_cam", "centre", "brightest_blob"]
+    assert list(by_method) == ["grad_cam", "fine", "centre", "brightest_blob"]
     assert by_method["centre"].pointing == 0
     assert by_method["centre"].images_per_second is None
     assert by_method["centre"].deletion is not None
-    assert [one.method for one in report.randomisation] == ["grad_cam", "layer_cam"]
+    assert [one.method for one in report.randomisation] == ["grad_cam", "fine"]
 
 
 def test_curves_are_drawn_for_as_many_images_as_asked(report):
@@ -64,12 +63,12 @@ def test_it_prints_renders_and_saves(report, tmp_path):
     assert "pointing" in text
     assert "random weights" in text
     assert "<table>" in report._repr_html_()
-    assert "layer_cam" in repr(report)
+    assert "fine" in repr(report)
     report.save(tmp_path / "report.json")
     plain = json.loads((tmp_path / "report.json").read_text())
     assert plain["summary"][0]["method"] == "grad_cam"
     assert len(plain["images"]) == 4 * 5
-    assert plain["options"]["layer_cam"] == {"strides": [2, 4]}
+    assert plain["options"]["fine"] == {"method": "layer_cam", "strides": [2, 4]}
     assert "images" not in json.loads(report.to_json())
 
 
@@ -144,8 +143,9 @@ def test_a_classifier_is_measured_in_the_original_pixels(build, batch):
         ({"masks": np.zeros((5, 16, 16), bool)}, "mark at least a pixel"),
         ({"masks": np.ones((5, 8, 16), bool)}, "should be bool of shape"),
         ({"labels": ["a"]}, "1 for 5 images"),
-        ({"options": {"saliency": {}}}, "not among the methods"),
-        ({"options": {"grad_cam": {"patch": 3}}}, "takes no 'patch'"),
+        ({"methods": []}, "at least one"),
+        ({"methods": {"grad_cam": {"patch": 3}}}, "takes no 'patch'"),
+        ({"methods": {"mine": {}}}, "unknown 'mine'"),
         ({"baselines": ["left"]}, "unknown 'left'"),
         ({"tolerance": 2}, "tolerance"),
         ({"steps": -1}, "steps"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,36 +13,25 @@ from mri_tumor.explain.baselines import BASELINES, baseline_maps
 from mri_tumor.explain.checks import real, whole
 from mri_tumor.explain.core import Job, pin, prepare
 from mri_tumor.explain.faithfulness import deletion_curve, insertion_curve
-from mri_tumor.explain.measures import best_iou, box_mask, energy_inside, peak_distance
+from mri_tumor.explain.measures import best_iou, energy_inside, peak_distance
 from mri_tumor.explain.randomisation import RandomisationCheck, randomisation_check
-from mri_tumor.explain.registry import explain_batch, get_method, method_options
+from mri_tumor.explain.registry import explain_batch
 from mri_tumor.explain.report_card import ExplanationReport, summarise
+from mri_tumor.explain.report_input import Subject, read_methods, read_regions, read_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from mri_tumor.explain.targets import Targets
 
 
-@dataclass(frozen=True, eq=False)
-class _Subject:
-    """A Keras model with its input, and the way back to the pixels that regions are given in."""
-
-    model: Any
-    values: NDArray[Any]
-    names: Sequence[str] | None
-    negative: int | str | None
-    originals: Any
-    back: Callable[[int, NDArray[np.float32]], NDArray[np.float32]]
-
-
 def explanation_report(
     model: Any,
     images: Any,
     *,
-    methods: str | Sequence[str] = "grad_cam",
+    methods: str | Sequence[str] | Mapping[str, Mapping[str, Any]] = "grad_cam",
     target: Any = None,
     boxes: Any = None,
     masks: Any = None,
@@ -52,7 +41,6 @@ def explanation_report(
     curve_images: int = 64,
     randomisation: int = 16,
     baselines: Sequence[str] = BASELINES,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
     class_names: Sequence[str] | None = None,
     negative_class: int | str | None = None,
     batch_size: int = 32,
@@ -66,8 +54,9 @@ def explanation_report(
         the regions in the original images' pixels.
     images : array_like of shape (n, h, w, c), or what the classifier takes
         Model input for a Keras model; paths, arrays or a data set for a `TumorClassifier`.
-    methods : str or sequence of str, default="grad_cam"
-        Names of methods.
+    methods : str, sequence of str, or mapping of str to mapping, default="grad_cam"
+        Names of methods, or options by label, such as ``{"grad_cam": {}, "fine": {"method":
+        "layer_cam", "strides": (16, 32)}}``.
     target : int, str, None, or a sequence of these
         What is explained, as in :func:`mri_tumor.explain.grad_cam`.
     boxes : array_like of float, shape (n, 4), optional
@@ -87,8 +76,6 @@ def explanation_report(
         Images for the model-randomisation check; 0 leaves it out.
     baselines : sequence of {"centre", "brightest_blob"}
         Maps without a model to compare with.
-    options : mapping of str to mapping, optional
-        Options by method, such as ``{"layer_cam": {"strides": (8, 16, 32)}}``.
     class_names, negative_class
         As in :func:`mri_tumor.explain.grad_cam`; a `TumorClassifier` knows them.
     batch_size : int, default=32
@@ -106,12 +93,12 @@ def explanation_report(
     ParameterError
         If regions or labels do not fit the images, or an option is unknown.
     """
-    subject = _subject(model, images, class_names, negative_class)
+    plan = read_methods(methods)
+    subject = read_subject(model, images, class_names, negative_class)
     count = len(subject.values)
     if count == 0:
         raise ParameterError("images: a report needs at least one")
-    names = [get_method(one).__name__ for one in _listed(methods)]
-    regions = _regions(subject, boxes, masks)
+    regions = read_regions(subject, boxes, masks)
     if labels is not None and len(labels) != count:
         raise ParameterError(f"labels: {len(labels)} for {count} images")
     tolerance = real("tolerance", tolerance, low=0.0, high=1.0)
@@ -121,7 +108,6 @@ def explanation_report(
     unknown = sorted(set(baselines).difference(BASELINES))
     if unknown:
         raise ParameterError(f"baselines: unknown {unknown[0]!r}; use {', '.join(BASELINES)}")
-    chosen_options = _options(names, options or {})
     common: dict[str, Any] = {
         "batch_size": batch_size,
         "class_names": subject.names,
@@ -135,14 +121,14 @@ def explanation_report(
     drawn = set(np.linspace(0, count - 1, min(curve_images, count)).round().astype(int).tolist())
     rows: list[dict[str, Any]] = []
     speed: dict[str, float | None] = {}
-    for name in (*names, *baselines):
-        given = chosen_options.get(name, {})
-        maps, speed[name] = _maps(name, subject, target, {**common, **given})
+    for name in (*plan, *baselines):
+        method, given = plan.get(name, (name, {}))
+        maps, speed[name] = _maps(method, subject, target, {**common, **given})
         for index, values in enumerate(maps):
             row: dict[str, Any] = {"method": name, "image": index, "empty": not values.any()}
             row["label"] = None if labels is None else str(labels[index])
             if regions is not None:
-                row.update(_meet(name, subject, index, values, regions[index]))
+                row.update(_meet(method, subject, index, values, regions[index]))
             if steps and index in drawn:
                 asked = ends[index // batch_size][index % batch_size : index % batch_size + 1]
                 row.update(_follow(job, index, values, asked, steps))
@@ -151,70 +137,11 @@ def explanation_report(
         n_images=count,
         tolerance=tolerance,
         steps=steps,
-        options={name: dict(chosen_options.get(name, {})) for name in names},
+        options={label: {"method": name, **given} for label, (name, given) in plan.items()},
         summary=summarise(rows, speed, tolerance),
-        randomisation=_checks(
-            subject, names, target, common=common, options=chosen_options, count=randomisation
-        ),
+        randomisation=_checks(subject, plan, target, common=common, count=randomisation),
         images=tuple(rows),
     )
-
-
-def _listed(names: str | Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
-
-
-def _options(
-    names: Sequence[str], options: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Check all options before the long work begins."""
-    result = {get_method(name).__name__: dict(given) for name, given in options.items()}
-    for name, given in result.items():
-        if name not in names:
-            raise ParameterError(f"options: {name!r} is not among the methods {', '.join(names)}")
-        unknown = sorted(set(given).difference(method_options(name)))
-        if unknown:
-            raise ParameterError(f"options: {name!r} takes no {unknown[0]!r}")
-    return result
-
-
-def _subject(
-    model: Any, images: Any, class_names: Sequence[str] | None, negative: int | str | None
-) -> _Subject:
-    if hasattr(model, "model_") and hasattr(model, "prepare"):
-        values, geometries, originals = model.prepare(images)
-        return _Subject(
-            model.model_,
-            values,
-            [str(name) for name in model.classes_],
-            getattr(model, "negative_class_", negative),
-            originals,
-            lambda index, one: geometries[index].to_original(one),
-        )
-    values = np.asarray(images)
-    return _Subject(model, values, class_names, negative, values, lambda _, one: one)
-
-
-def _regions(subject: _Subject, boxes: Any, masks: Any) -> list[NDArray[np.bool_]] | None:
-    if boxes is not None and masks is not None:
-        raise ParameterError("boxes and masks: pass one of them, not both")
-    given = boxes if boxes is not None else masks
-    if given is None:
-        return None
-    count = len(subject.values)
-    if len(given) != count:
-        raise ParameterError(f"boxes or masks: {len(given)} for {count} images")
-    shapes = [image.shape[:2] for image in subject.originals]
-    if boxes is not None:
-        return [box_mask(box, shape) for box, shape in zip(boxes, shapes, strict=True)]
-    regions = [np.asarray(mask) for mask in masks]
-    for index, (region, shape) in enumerate(zip(regions, shapes, strict=True)):
-        if region.shape != shape or region.dtype != np.bool_ or not region.any():
-            raise ParameterError(
-                f"masks: number {index} should be bool of shape {shape} and mark at least a pixel, "
-                f"got {region.dtype} of shape {region.shape}"
-            )
-    return regions
 
 
 def _part(target: Any, count: int) -> Any:
@@ -224,7 +151,7 @@ def _part(target: Any, count: int) -> Any:
 
 
 def _maps(
-    name: str, subject: _Subject, target: Any, given: dict[str, Any]
+    name: str, subject: Subject, target: Any, given: dict[str, Any]
 ) -> tuple[NDArray[np.float32], float | None]:
     """Return all maps of a method or baseline, and the images per second of a method."""
     if name in BASELINES:
@@ -239,7 +166,7 @@ def _maps(
 
 def _meet(
     name: str,
-    subject: _Subject,
+    subject: Subject,
     index: int,
     values: NDArray[np.float32],
     region: NDArray[np.bool_],
@@ -274,12 +201,11 @@ def _follow(
 
 
 def _checks(
-    subject: _Subject,
-    names: Sequence[str],
+    subject: Subject,
+    plan: Mapping[str, tuple[str, dict[str, Any]]],
     target: Any,
     *,
     common: dict[str, Any],
-    options: dict[str, dict[str, Any]],
     count: int,
 ) -> tuple[RandomisationCheck, ...]:
     """Check each method on images spread over all that are given."""
@@ -290,13 +216,16 @@ def _checks(
     whole_target = _part(target, len(subject.values))
     each = [whole_target[i] for i in chosen] if isinstance(whole_target, list) else whole_target
     return tuple(
-        randomisation_check(
-            subject.model,
-            subject.values[chosen],
-            method=name,
-            target=each,
-            **common,
-            **options.get(name, {}),
+        replace(
+            randomisation_check(
+                subject.model,
+                subject.values[chosen],
+                method=name,
+                target=each,
+                **common,
+                **given,
+            ),
+            method=label,
         )
-        for name in names
+        for label, (name, given) in plan.items()
     )
