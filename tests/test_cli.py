@@ -94,9 +94,9 @@ def test_the_threshold_can_be_set(scans, model):
 
 def test_explain_adds_the_peak_and_writes_pictures(scans, model, tmp_path):
     out = tmp_path / "maps"
-    options = ("--model", model, "--output", out, "--method", "hires_cam", "--json")
+    options = ("--model", model, "--output", out, "--method", "saliency", "--json")
     rows = lines(run("explain", scans, *options))
-    assert [row["method"] for row in rows] == ["hires_cam"] * 3
+    assert [row["method"] for row in rows] == ["saliency"] * 3
     assert rows[1]["target"] == "tumor"
     assert all(0 <= value <= 1 for value in rows[1]["peak"])
     assert rows[2]["peak"] is None
