@@ -145,6 +145,24 @@ def test_evaluating_on_training_images_is_told(tiny, blob_folder, tmp_path):
     run("evaluate", blob_folder, "--model", out, "--json", "--strict", expect=3)
 
 
+def test_audit_counts_copies_and_writes_a_split_without_leaks(blob_folder, tmp_path):
+    from mri_tumor.data import load_dataset
+
+    first = next(blob_folder.glob("no/*.png"))
+    (blob_folder / "yes" / "copy.png").write_bytes(first.read_bytes())
+    split, picture = tmp_path / "split.json", tmp_path / "pairs.png"
+    options = ("--split", split, "--picture", picture, "--no-shortcuts", "--json")
+    found = json.loads(run("audit", blob_folder, *options).stdout)
+    assert found["n_images"] == 25
+    assert found["exact_duplicate_groups"] == 1
+    assert found["exact_duplicate_images"] == 2
+    assert found["label_conflicts"] == 1
+    assert found["leaks"] == 0
+    assert not load_dataset(blob_folder, split=split).leaks
+    assert np.asarray(Image.open(picture)).std() > 5
+    run("audit", blob_folder, "--no-shortcuts", "--strict", expect=3)
+
+
 def test_backbones_and_info_as_json(model):
     rows = json.loads(run("backbones", "--json").stdout)
     found = {row["name"]: row for row in rows}

@@ -9,6 +9,7 @@ import sys
 import click
 
 from mri_tumor import __version__
+from mri_tumor.cli.audit import audit
 from mri_tumor.cli.backbones import backbones
 from mri_tumor.cli.demo import demo
 from mri_tumor.cli.evaluate import evaluate
@@ -33,7 +34,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, train, evaluate, predict, explain, backbones, info):
+for command in (demo, train, evaluate, predict, explain, audit, backbones, info):
     commands.add_command(command)
 
 
