@@ -11,11 +11,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mri_tumor.errors import ParameterError
-from mri_tumor.labels import BINARY, FOUR, NEGATIVE, UNKNOWN_TUMOR
+from mri_tumor.labels import BINARY, FOUR, UNKNOWN_TUMOR
 from mri_tumor.phantoms.sequences import SEQUENCES
-from mri_tumor.phantoms.slices import ORDER, PLANES, Slice, draw_slice, stream
+from mri_tumor.phantoms.slices import ORDER, PLANES, Slice, draw_kind, draw_slice, stream
 
-_TUMORS = tuple(name for name in FOUR if name != NEGATIVE)
 _SIZES = (32, 1024)
 _NOTICE = "Synthetic phantom, not a scan of any person. Research software, not a medical device."
 
@@ -88,10 +87,13 @@ def make_phantoms(
     """Draw synthetic brain-MRI-like slices with and without a tumor.
 
     They are drawn from curves and noise: no pixel comes from a person, and what a model scores
-    on them says nothing about real scans. Image ``i`` of a seed depends on `n` in no way.
-    Plane, sequence, skull, pose and brightness are drawn without regard to the class. The level
-    of a slice is too, but for one thing: a pituitary tumor needs a slice through the sella,
-    which else every other slice is.
+    on them says nothing about real scans. The tumors are larger and stand out more than most
+    real ones, so that a small model can learn them from a few hundred images.
+
+    Image ``i`` of a seed depends on `n` in no way. Plane, sequence, skull, pose and brightness
+    are drawn without regard to the class, and so is the level of the slice, but for one thing:
+    a pituitary tumor needs a slice through the sella, which half of all other slices are. With
+    the two classes of `BINARY` the level tells nothing of the class either.
 
     Parameters
     ----------
@@ -201,7 +203,7 @@ def _plan(seed: int, classes: tuple[str, ...], n: int) -> Iterator[tuple[str, st
         block, place = divmod(i, len(classes))
         rng = stream(seed, block, ORDER)
         label = classes[int(rng.permutation(len(classes))[place])]
-        yield label, str(rng.choice(_TUMORS)) if label == UNKNOWN_TUMOR else label
+        yield label, draw_kind(seed, i) if label == UNKNOWN_TUMOR else label
 
 
 def _integer(name: str, value: object, low: int, high: int | None) -> int:

@@ -25,7 +25,7 @@ _SCENES: Final[dict[str, tuple[_Scene, ...]]] = {
 }
 # Streams of chance of one image. The tumor's is its own, so that the same image can be drawn
 # with and without a tumor, or with another one.
-ORDER, _ANATOMY, _SCAN, _TUMOR = 0, 1, 2, 3
+ORDER, _ANATOMY, _SCAN, _TUMOR, _KIND = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,19 @@ class Slice:
 def stream(seed: int, *keys: int) -> np.random.Generator:
     """Return the random numbers that belong to a seed and a place in the data set."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=keys))
+
+
+def draw_kind(seed: int, index: int) -> str:
+    """Return the kind of tumor of an image of a binary set.
+
+    A third of all tumors are of each kind, and slices through the sella have no more tumors
+    than others: two thirds of the tumors there are pituitary, none elsewhere.
+    """
+    sella = stream(seed, index, _ANATOMY).random(4)[3] < 0.5
+    chance = stream(seed, index, _KIND).random()
+    if sella and chance < 2 / 3:
+        return "pituitary"
+    return "glioma" if int(chance * 12) % 2 else "meningioma"
 
 
 def draw_slice(

@@ -11,7 +11,7 @@ from mri_tumor.phantoms.fields import Field, edge, smooth_noise
 
 REACH = 2.0  # the push ends at this many radii from the center
 # Radii in head units (1 is about 9 cm): large, so that small models can learn from few images.
-_RADII: Final = {"glioma": (0.24, 0.38), "meningioma": (0.25, 0.37), "pituitary": (0.18, 0.26)}
+_RADII: Final = {"glioma": (0.24, 0.37), "meningioma": (0.25, 0.37), "pituitary": (0.18, 0.26)}
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,21 @@ def _glioma(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
     _push(c, site, float(rng.uniform(0.15, 0.30)))
     distance, noise = _blob(c, site, 0.40, rng)
     inner = edge(c.depth[w] - np.float32(0.02), 0.02)
-    swelling = float(rng.uniform(0.25, 0.75)) * radius
+    swelling = float(rng.uniform(0.20, 0.60)) * radius
     fingers = distance + np.float32(swelling) * (1 + np.float32(0.9) * noise)
     edema = edge(fingers, 0.03) * inner * _within(c, site)
     core = edge(distance, 0.02) * inner
     grain = np.float32(0.40) * _patch(site, 24, rng)  # living and dead cells side by side
     c.blend(c.tissues["edema"], np.float32(0.85) * edema, w)
-    if rng.random() < 0.75:
-        rim = np.float32(radius) * (np.float32(rng.uniform(0.22, 0.40)) + np.float32(0.12) * noise)
+    if rng.random() < 0.8:
+        rim = np.float32(radius) * (np.float32(rng.uniform(0.34, 0.55)) + np.float32(0.12) * noise)
         dead = edge(distance - rim, 0.02) * inner
         c.blend(c.tissues["rim"] * (1 + grain), core, w)
         c.blend(c.tissues["necrosis"] * (1 + grain), dead, w)
     else:
         c.blend(c.tissues["solid"] * (1 + grain), core, w)
-        if sequence == "T1c" and rng.random() < 0.7:
-            nodule = edge(noise - np.float32(0.35), 0.3) * core
+        if sequence == "T1c":
+            nodule = edge(noise - np.float32(0.15), 0.5) * core
             c.blend(c.tissues["rim"], np.float32(0.8) * nodule, w)
     return _mask(c, w, np.maximum(edema, core))
 
@@ -119,8 +119,8 @@ def _pituitary(c: Canvas, sequence: str, rng: np.random.Generator) -> Field:
     body = edge(distance, 0.018)
     c.blend(c.tissues["csf"], np.float32(0.6) * rim, w)
     c.blend(c.tissues["adenoma"] * (1 + np.float32(0.10) * noise), body, w)
-    if rng.random() < 0.3:  # part of it a cyst
-        cyst = edge(distance - np.float32(0.45 * radius) + np.float32(0.03) * noise, 0.02)
+    if rng.random() < 0.15:  # part of it a cyst
+        cyst = edge(distance - np.float32(0.6 * radius) + np.float32(0.03) * noise, 0.02)
         c.blend(c.tissues["necrosis"], np.float32(0.8) * cyst, w)
     del sequence
     return _mask(c, w, rim)
@@ -133,17 +133,23 @@ def _site(
     radius: float,
     rng: np.random.Generator,
 ) -> _Site:
-    """Choose a pixel whose distance to a surface lies between two limits, off the sella."""
+    """Choose a point whose distance to a surface lies between two limits, off the sella."""
     low, high = between
-    near = (distance > low) & (distance < high)
+    # The first that fits of many darts: the same place whatever the picture's size.
+    darts = rng.uniform(-1, 1, (4000, 2))
+    columns, rows = c.place(darts).T
+    at = _sample(distance, rows, columns)
+    near = (at > low) & (at < high)
+    near &= (np.minimum(rows, columns) > 0) & (np.maximum(rows, columns) < c.size - 1)
     if c.sella is not None:
-        dx, dy = c.x - np.float32(c.sella[0]), c.y - np.float32(c.sella[1])
-        near &= dx * dx + dy * dy > np.float32((0.12 + radius) ** 2)
-    found = np.flatnonzero(near)
-    if found.size == 0:  # a slice so small that the limits fall between pixels
-        found = np.flatnonzero(distance >= distance.max() * 0.9)
-    row, column = np.unravel_index(found[int(rng.random() * found.size)], distance.shape)
-    return _around(c, float(c.x[row, column]), float(c.y[row, column]), radius)
+        near &= np.hypot(*(darts - c.sella).T) > 0.18 + radius
+    hits = np.flatnonzero(near)
+    if hits.size:
+        x, y = darts[hits[0]]
+    else:  # a head so small that the limits fall between pixels
+        row, column = np.unravel_index(int(np.argmax(distance)), distance.shape)
+        x, y = c.x[row, column], c.y[row, column]
+    return _around(c, float(x), float(y), radius)
 
 
 def _around(c: Canvas, x: float, y: float, radius: float) -> _Site:
