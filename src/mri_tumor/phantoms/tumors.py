@@ -136,7 +136,7 @@ def _site(
     """Choose a point whose distance to a surface lies between two limits, off the sella."""
     low, high = between
     # The first that fits of many darts: the same place whatever the picture's size.
-    darts = rng.uniform(-1, 1, (4000, 2))
+    darts = rng.uniform(-1, 1, (1500, 2))
     columns, rows = c.place(darts).T
     at = _sample(distance, rows, columns)
     near = (at > low) & (at < high)
