@@ -24,6 +24,12 @@ SETTINGS = {
     "layer_cam": {},
     "layer_cam, 16+32": {"method": "layer_cam", "strides": (16, 32)},
     "layer_cam, 8+16+32": {"method": "layer_cam", "strides": (8, 16, 32)},
+    "layer_cam, 8+16+32, flip, shift 4": {
+        "method": "layer_cam",
+        "strides": (8, 16, 32),
+        "flip": True,
+        "shift": 4,
+    },
     "layer_cam, 16+32, mean": {"method": "layer_cam", "strides": (16, 32), "fuse": "mean"},
     "layer_cam, 16": {"method": "layer_cam", "strides": (16,)},
     "eigen_cam": {},
@@ -32,6 +38,7 @@ SETTINGS = {
     "saliency": {},
     "smooth_grad": {},
     "integrated_gradients": {},
+    "integrated_gradients, blur 8": {"method": "integrated_gradients", "blur": 8},
 }
 
 

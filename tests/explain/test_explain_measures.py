@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mri_tumor.errors import ImageError, ParameterError
-from mri_tumor.explain.baselines import baseline_maps, blur
+from mri_tumor.explain.baselines import baseline_maps
 from mri_tumor.explain.faithfulness import Curve, deletion_curve, insertion_curve
+from mri_tumor.explain.maps import gaussian_blur
 from mri_tumor.explain.measures import (
     best_iou,
     box_mask,
@@ -168,8 +169,8 @@ def test_baselines_peak_where_they_say():
 
 
 def test_a_blur_keeps_a_constant_and_spreads_a_point():
-    np.testing.assert_allclose(blur(np.full((1, 9, 7, 2), 3.0), 2.0), 3, atol=1e-5)
-    spread = blur(point(4, 4, (9, 9))[None], 1.0)[0]
+    np.testing.assert_allclose(gaussian_blur(np.full((1, 9, 7, 2), 3.0), 2.0), 3, atol=1e-5)
+    spread = gaussian_blur(point(4, 4, (9, 9))[None], 1.0)[0]
     assert spread.argmax() == 40
     np.testing.assert_allclose(spread, spread.T, atol=1e-7)
 

@@ -23,7 +23,7 @@ from mri_tumor.explain import (
     smooth_grad,
 )
 from mri_tumor.explain.core import pin, prepare
-from mri_tumor.explain.maps import enlarge
+from mri_tumor.explain.maps import enlarge, gaussian_blur
 from mri_tumor.explain.methods.integrated_gradients import attributions
 
 QUICK = {"smooth_grad": {"samples": 4}, "integrated_gradients": {"steps": 8}}
@@ -120,6 +120,15 @@ def test_flips_and_shifts_average(explain, build, batch):
     shifted = explain(model, batch, target=1, shift=2)
     assert shifted.shape == maps.shape
     assert (shifted.max(axis=(1, 2)) == 1).all()
+
+
+def test_a_blur_is_of_the_map(explain, build, batch):
+    plain = explain(build(), batch, target=1)
+    expected = gaussian_blur(plain, 1.5)
+    expected /= expected.max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(explain(build(), batch, target=1, blur=1.5), expected, atol=1e-4)
+    with pytest.raises(ParameterError, match="blur"):
+        explain(build(), batch, blur=-1)
 
 
 def test_likeliest_class_is_kept_when_the_image_is_changed(explain, build, batch):

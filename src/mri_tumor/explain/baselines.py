@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mri_tumor.errors import ParameterError
-from mri_tumor.explain.maps import drop_rounding, normalise
+from mri_tumor.explain.maps import drop_rounding, gaussian_blur, normalise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,38 +15,6 @@ if TYPE_CHECKING:
 BASELINES = ("centre", "brightest_blob")
 # Rec. 601 luma, as the library's own reading of colour images.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-@cache
-def _blur_matrix(size: int, sigma: float) -> NDArray[np.float32]:
-    places = np.arange(size)
-    weights = np.exp(-0.5 * ((places[:, None] - places[None, :]) / sigma) ** 2)
-    # Rows sum to 1, so the border is averaged over the pixels that exist.
-    result: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    result.flags.writeable = False
-    return result
-
-
-def blur(images: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
-    """Blur images by a Gaussian.
-
-    Parameters
-    ----------
-    images : ndarray of float, shape (n, h, w) or (n, h, w, c)
-        Images.
-    sigma : float
-        Standard deviation in pixels.
-
-    Returns
-    -------
-    ndarray of float32, same shape
-        Blurred copies.
-    """
-    values = np.asarray(images, np.float32)
-    rows, columns = _blur_matrix(values.shape[1], sigma), _blur_matrix(values.shape[2], sigma)
-    down = np.einsum("ab,nb...->na...", rows, values, optimize=True)
-    across = np.einsum("ab,nib...->nia...", columns, down, optimize=True)
-    return np.asarray(across, dtype=np.float32)
 
 
 def baseline_maps(name: str, images: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -80,7 +47,7 @@ def baseline_maps(name: str, images: NDArray[np.generic]) -> NDArray[np.float32]
         grey = images.astype(np.float32)
         if grey.ndim == 4:
             grey = grey @ _LUMA if grey.shape[3] == 3 else grey.mean(axis=3)
-        grey = blur(grey, max(min(height, width) / 20, 0.5))
+        grey = gaussian_blur(grey, max(min(height, width) / 20, 0.5))
         above = grey - grey.min(axis=(1, 2), keepdims=True)
         return normalise(drop_rounding(above, np.abs(grey).max(axis=(1, 2), initial=0.0)))
     raise ParameterError(f"baseline: unknown {name!r}; use one of {', '.join(BASELINES)}")

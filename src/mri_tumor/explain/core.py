@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Unpack
 
 import numpy as np
 
-from mri_tumor.explain.checks import whole
+from mri_tumor.explain.checks import real, whole
 from mri_tumor.explain.engine import Engine, Pass, check_images, engine_for
 from mri_tumor.explain.layers import choose_layers
-from mri_tumor.explain.maps import drop_rounding, enlarge, fuse_maps, move, normalise
+from mri_tumor.explain.maps import (
+    drop_rounding,
+    enlarge,
+    fuse_maps,
+    gaussian_blur,
+    move,
+    normalise,
+)
 from mri_tumor.explain.targets import Targets, resolve_targets, target_names
 
 if TYPE_CHECKING:
@@ -86,6 +93,7 @@ class Job:
     batch_size: int
     flip: bool
     shift: int
+    blur: float
 
     def batches(self) -> Iterator[tuple[NDArray[np.float32], Targets]]:
         """Yield float32 batches with their targets, in order."""
@@ -104,6 +112,7 @@ def prepare(
     negative_class: int | str | None = None,
     flip: bool = False,
     shift: int = 0,
+    blur: float = 0.0,
 ) -> Job:
     """Check model, images, target and the options that every method takes.
 
@@ -127,7 +136,8 @@ def prepare(
         negative_class=negative_class,
     )
     shift = whole("shift", shift, low=0, high=min(height, width) - 1)
-    return Job(engine, array, targets, class_names, batch_size, flip, shift)
+    sigma = real("blur", blur, low=0.0, high=max(height, width))
+    return Job(engine, array, targets, class_names, batch_size, flip, shift, sigma)
 
 
 def pin(targets: Targets, chosen: NDArray[np.int64]) -> Targets:
@@ -166,7 +176,8 @@ def explain_with(job: Job, explainer: Explainer) -> Explanation:
         def again(copies: NDArray[np.float32], fixed: Targets = fixed) -> NDArray[np.float32]:
             return explainer(copies, fixed)[0]
 
-        maps.append(normalise(_averaged(job, plain, images, again)))
+        mean = _averaged(job, plain, images, again)
+        maps.append(normalise(gaussian_blur(mean, job.blur) if job.blur else mean))
         probabilities.append(answer.probabilities)
         chosen.append(answer.chosen)
     if not maps:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mri_tumor.errors import ImageError
-from mri_tumor.explain.baselines import blur
 from mri_tumor.explain.checks import real, whole
+from mri_tumor.explain.maps import gaussian_blur
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +126,7 @@ def insertion_curve(
     """
     full = np.asarray(image, np.float32)
     width = min(full.shape[:2]) / 20 if sigma is None else real("sigma", sigma, low=0.1)
-    start = blur(full[None], max(width, 0.1))[0]
+    start = gaussian_blur(full[None], max(width, 0.1))[0]
     return _curve(score, start, full, values, steps=steps, batch_size=batch_size)
 
 

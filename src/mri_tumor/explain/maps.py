@@ -174,3 +174,35 @@ def move(images: NDArray[np.floating], dy: int, dx: int) -> NDArray[np.float32]:
     rows = np.clip(np.arange(images.shape[1]) - dy, 0, images.shape[1] - 1)
     columns = np.clip(np.arange(images.shape[2]) - dx, 0, images.shape[2] - 1)
     return np.asarray(images[:, rows][:, :, columns], dtype=np.float32)
+
+
+@cache
+def _blur_matrix(size: int, sigma: float) -> NDArray[np.float32]:
+    places = np.arange(size)
+    weights = np.exp(-0.5 * ((places[:, None] - places[None, :]) / sigma) ** 2)
+    # Rows sum to 1, so the border is averaged over the pixels that exist.
+    result: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    result.flags.writeable = False
+    return result
+
+
+def gaussian_blur(images: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
+    """Blur images by a Gaussian.
+
+    Parameters
+    ----------
+    images : ndarray of float, shape (n, h, w) or (n, h, w, c)
+        Images.
+    sigma : float
+        Standard deviation in pixels.
+
+    Returns
+    -------
+    ndarray of float32, same shape
+        Blurred copies.
+    """
+    values = np.asarray(images, np.float32)
+    rows, columns = _blur_matrix(values.shape[1], sigma), _blur_matrix(values.shape[2], sigma)
+    down = np.einsum("ab,nb...->na...", rows, values, optimize=True)
+    across = np.einsum("ab,nib...->nia...", columns, down, optimize=True)
+    return np.asarray(across, dtype=np.float32)

@@ -23,12 +23,16 @@ class TargetOptions(TypedDict, total=False):
     shift : int
         Average with the maps of four copies moved diagonally by this many pixels and moved back
         (0 by default; five times the work). Half of a coarse map's cell makes it finer.
+    blur : float
+        Blur each map by a Gaussian of this many pixels (0 by default), so that the scattered maps
+        of the methods on pixels peak where much of their evidence lies.
     """
 
     class_names: Sequence[str] | None
     negative_class: int | str | None
     flip: bool
     shift: int
+    blur: float
 
 
 class CamOptions(TargetOptions, total=False):
