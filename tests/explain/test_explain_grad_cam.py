@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mri_tumor.errors import ImageError, ParameterError
-from mri_tumor.explain import grad_cam
+from mri_tumor.explain import grad_cam, layer_cam, saliency
 from mri_tumor.explain.engine import _ENGINES, engine_for
+from mri_tumor.explain.graph import Graph
 from mri_tumor.explain.heatmap import Heatmap
 
 SHAPES = (
@@ -166,12 +167,27 @@ def test_a_batch_equals_one_by_one_and_a_permutation(build, batch):
     np.testing.assert_allclose(maps[order], grad_cam(model, batch[order], target=1), atol=1e-5)
 
 
-def test_nothing_is_traced_twice(keras, build, batch):
+def test_nothing_is_traced_twice(keras, build, batch, monkeypatch):
+    calls = []
+    run = Graph.run
+
+    def counted(graph, images, **options):
+        calls.append("compiled" if options else "shapes")
+        return run(graph, images, **options)
+
+    monkeypatch.setattr(Graph, "run", counted)
     model = keras.models.clone_model(build())
     for target, size in ((None, 2), (1, 3), ([0, 1, 2, 0, 1], 5)):
         grad_cam(model, batch, target=target, batch_size=size)
-    engine = engine_for(model, batch.shape[1:])
-    assert [one.experimental_get_tracing_count() for one in engine._compiled.values()] == [1]
+    assert calls == ["shapes", "compiled"]
+
+
+def test_many_methods_and_models_raise_no_warning_of_retracing(keras, build, batch, caplog):
+    for _ in range(4):
+        model = keras.models.clone_model(build())
+        for run in (grad_cam, layer_cam, saliency):
+            run(model, batch)
+    assert "retracing" not in caplog.text
 
 
 def test_trained_weights_are_seen(keras, build, batch):

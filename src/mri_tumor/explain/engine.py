@@ -130,10 +130,13 @@ class Engine:
         ParameterError
             If a score is not finite.
         """
+        import tensorflow as tf
+
         key = (numbers, reduce, differentiate)
         if key not in self._compiled:
             self._compiled[key] = self._compile(*key)
-        *found, extra = self._compiled[key](images, targets.mask, targets.summed)
+        given = (images, targets.mask, targets.summed)
+        *found, extra = self._compiled[key](*(tf.constant(one) for one in given))
         probabilities, score, probability, chosen = (np.asarray(item) for item in found)
         if not np.isfinite(score).all():
             raise ParameterError(
@@ -176,7 +179,9 @@ class Engine:
             tf.TensorSpec((None, self.n_classes), tf.bool),
             tf.TensorSpec((None,), tf.bool),
         ]
-        return tf.function(compute, input_signature=signature, autograph=False)
+        # Traced here and now: a function that traces when called warns of retracing once several
+        # methods or models have been used, though none is ever traced twice.
+        return tf.function(compute, autograph=False).get_concrete_function(*signature)
 
 
 _ENGINES: weakref.WeakKeyDictionary[Any, dict[Any, Engine]] = weakref.WeakKeyDictionary()

@@ -28,7 +28,7 @@ def box_mask(box: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, shape (h, w)
-        True where a pixel's centre lies in the box; at least the pixel at the box's centre.
+        True where a pixel's centre lies in the box; where none does, at the box's own centre.
 
     Raises
     ------
@@ -55,7 +55,8 @@ def box_mask(box: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool_]:
     inside_y = (rows >= y - height / 2) & (rows < y + height / 2)
     inside_x = (columns >= x - width / 2) & (columns < x + width / 2)
     mask: NDArray[np.bool_] = inside_y[:, None] & inside_x[None, :]
-    mask[min(int(y * shape[0]), shape[0] - 1), min(int(x * shape[1]), shape[1] - 1)] = True
+    if not mask.any():
+        mask[min(int(y * shape[0]), shape[0] - 1), min(int(x * shape[1]), shape[1] - 1)] = True
     return mask
 
 
