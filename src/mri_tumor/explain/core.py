@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Unpack
@@ -79,6 +80,9 @@ def method(function: Callable[P, Explanation]) -> Method[P]:
             return subject.explain(*rest, method=function.__name__, **options)
         return function(*args, **kwargs).maps
 
+    # `help` should say what the public method returns, not what the wrapped one does.
+    shown = inspect.signature(function).replace(return_annotation="NDArray[np.float32]")
+    explain.__signature__ = shown  # type: ignore[attr-defined]
     return explain
 
 
