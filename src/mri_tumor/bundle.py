@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import BundleError
+from mri_tumor.framework import foreign_classes
 
 if TYPE_CHECKING:
     import os
@@ -303,33 +304,13 @@ def _check_keras_file(path: Path) -> None:
         raise BundleError(
             f"{path}: is no Keras model file ({error}). Save the model again."
         ) from error
-    foreign = sorted({*extra, *_foreign(config)})
+    foreign = sorted({*extra, *foreign_classes(config)})
     if foreign:
         message = (
             f"{path}: holds what is not Keras' own and could run code: {', '.join(foreign[:5])}. "
             "It was not loaded. Only load models that you trust and that this library saved."
         )
         raise BundleError(message)
-
-
-def _foreign(config: Any) -> set[str]:
-    """Return the classes in a Keras config that Keras does not define, and Lambda."""
-    found: set[str] = set()
-    if isinstance(config, dict):
-        name = config.get("class_name")
-        if isinstance(name, str):
-            # What names no module (a tensor's place in the graph, say) imports nothing.
-            module = config.get("module") or "keras"
-            own = module == "builtins" or str(module).split(".")[0] == "keras"
-            registered = config.get("registered_name") not in {None, name}
-            if name in {"Lambda", "__lambda__"} or not own or registered:
-                found.add(f"{module}.{name}")
-        for value in config.values():
-            found |= _foreign(value)
-    elif isinstance(config, list):
-        for value in config:
-            found |= _foreign(value)
-    return found
 
 
 def _halve(path: Path) -> None:

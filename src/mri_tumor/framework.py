@@ -1,11 +1,11 @@
-"""Load TensorFlow and Keras without the page that they write to standard error."""
+"""Load TensorFlow and Keras quietly, and tell Keras' own classes from others."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,3 +37,44 @@ def load_quietly() -> None:
         import tensorflow as tf
 
         tf.config.list_logical_devices()
+
+
+def foreign_classes(config: Any) -> set[str]:
+    """Return the classes in a Keras config that Keras does not define, and Lambda.
+
+    Keras imports the module of every class that a saved model names, and a Lambda brings its
+    code along: neither may be loaded from a file that somebody sent.
+
+    Parameters
+    ----------
+    config : object
+        What JSON can hold: dictionaries and lists, nested.
+
+    Returns
+    -------
+    set of str
+        Such as ``{"my_package.MyLayer"}``; empty if all is Keras' own.
+
+    Examples
+    --------
+    >>> foreign_classes({"module": "keras.layers", "class_name": "Dense", "config": {}})
+    set()
+    >>> foreign_classes({"module": "os", "class_name": "system", "config": {}})
+    {'os.system'}
+    """
+    found: set[str] = set()
+    if isinstance(config, dict):
+        name = config.get("class_name")
+        if isinstance(name, str):
+            # What names no module (a tensor's place in the graph, say) imports nothing.
+            module = config.get("module") or "keras"
+            own = module == "builtins" or str(module).split(".")[0] == "keras"
+            registered = config.get("registered_name") not in {None, name}
+            if name in {"Lambda", "__lambda__"} or not own or registered:
+                found.add(f"{module}.{name}")
+        for value in config.values():
+            found |= foreign_classes(value)
+    elif isinstance(config, list):
+        for value in config:
+            found |= foreign_classes(value)
+    return found

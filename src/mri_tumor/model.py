@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import random
-import socket
+import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from mri_tumor.errors import BackboneError, ParameterError, WeightsError
+from mri_tumor.backbones.building import build_backbone, build_scaling
+from mri_tumor.errors import BackboneError, ParameterError
 
 if TYPE_CHECKING:
     import os
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mri_tumor.backbones import BackboneSpec
 
 FEATURE_MAP = "feature_map"
-# Long enough for a slow line, short enough to say that there is none.
-_DOWNLOAD_TIMEOUT_S = 60
 
 
 @contextlib.contextmanager
@@ -87,7 +85,8 @@ def build_model(
     WeightsError
         If the weights cannot be had.
     BackboneError
-        If the backbone's output is no feature map.
+        If the backbone cannot be built, its output is no feature map, or it holds what a saved
+        model may not hold.
     """
     if n_classes < 2 or hidden_units < 1 or not 0 <= dropout < 1:
         message = (
@@ -100,7 +99,7 @@ def build_model(
         backbone = build_backbone(spec, input_size=size, weights=weights)
         image = keras.Input((size, size, 3), name="image")
         values = image
-        for layer in spec.scaling():
+        for layer in build_scaling(spec):
             values = layer(values)
         values = backbone(values)
         # Asking a nested model for an inner layer's output fails in Keras 3; an identity that
@@ -111,100 +110,8 @@ def build_model(
         values = keras.layers.Dropout(dropout, name="dropout")(values)
         units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
         output = keras.layers.Dense(units, activation=activation, name="probabilities")(values)
-    return keras.Model(image, output, name=f"mri_tumor_{spec.name.lower()}")
-
-
-def build_backbone(
-    spec: BackboneSpec, *, input_size: int, weights: str | os.PathLike[str] | None
-) -> keras.Model:
-    """Build a backbone with its weights.
-
-    Parameters
-    ----------
-    spec : BackboneSpec
-        The backbone.
-    input_size : int
-        Side of the input in pixels.
-    weights : str, Path or None
-        A name in ``spec.weights``, a weights file (``.h5``), or None for random ones.
-
-    Returns
-    -------
-    keras.Model
-        The backbone, with an output of shape (n, rows, columns, channels).
-
-    Raises
-    ------
-    WeightsError
-        If the weights cannot be had.
-    BackboneError
-        If the builder fails, or its output is no feature map.
-    """
-    source = _weights_argument(spec, weights)
-    try:
-        with _download_timeout():
-            backbone = spec.builder((input_size, input_size, 3), source, **dict(spec.options))
-    except Exception as error:
-        raise _build_error(spec, weights, error) from error
-    shape = getattr(getattr(backbone, "output", None), "shape", ())
-    if len(shape) != 4:
-        message = (
-            f"The backbone {spec.name!r} of package {spec.package!r} must return a feature map of "
-            f"shape (n, rows, columns, channels), without pooling. Received: {tuple(shape)}"
-        )
-        raise BackboneError(message)
-    return backbone
-
-
-def _weights_argument(spec: BackboneSpec, weights: str | os.PathLike[str] | None) -> str | None:
-    if weights is None or weights in spec.weights:
-        return weights if weights is None else str(weights)
-    path = Path(weights)
-    if path.is_file():
-        return str(path)
-    message = (
-        f"The backbone {spec.name!r} has no weights {str(weights)!r}, and there is no such file. "
-        f"Choose from {[*spec.weights, None]} or give the path of a weights file (.h5)."
-    )
-    raise WeightsError(message)
-
-
-def _build_error(
-    spec: BackboneSpec, weights: str | os.PathLike[str] | None, error: Exception
-) -> Exception:
-    if weights in spec.weights:
-        others = [name for name in (*spec.weights, None) if name != weights]
-        message = (
-            f"The {weights!r} weights of {spec.name} are not on this machine and could not be "
-            f"downloaded ({_first_line(error)}). Connect to the network once, so that Keras can keep "
-            f"them in ~/.keras (or in KERAS_HOME), or choose other weights: {others}."
-        )
-        return WeightsError(message)
-    if weights is not None:
-        message = (
-            f"The weights file {str(weights)!r} does not fit the backbone {spec.name!r} "
-            f"({_first_line(error)}). Give a file saved from the same network."
-        )
-        return WeightsError(message)
-    message = (
-        f"The backbone {spec.name!r} of package {spec.package!r} could not be built "
-        f"({type(error).__name__}: {_first_line(error)})."
-    )
-    return BackboneError(message)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-@contextlib.contextmanager
-def _download_timeout() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+    # TensorFlow takes the name for a scope, in which few signs may stand.
+    return keras.Model(image, output, name=re.sub(r"\W+", "_", f"mri_tumor_{spec.name.lower()}"))
 
 
 @dataclass(frozen=True)
@@ -251,10 +158,19 @@ def open_layers(model: keras.Model, count: int) -> None:
     backbone.trainable = True
     first_open = max(0, len(backbone.layers) - count)
     for index, layer in enumerate(backbone.layers):
+        layer.trainable = index >= first_open
         # Calling the backbone with `training=False` does not do it: a functional model passes
         # the outer call's `training` on to its layers (Keras 3.15).
-        frozen = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = index >= first_open and not frozen
+        for norm in _normalizations(layer):
+            norm.trainable = False
+
+
+def _normalizations(layer: keras.layers.Layer) -> Iterator[keras.layers.BatchNormalization]:
+    """Yield the batch normalisations in a layer, which may be a model itself."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _normalizations(inner)
 
 
 def find_backbone(model: keras.Model) -> keras.Model:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from mri_tumor.backbones.spec import BackboneSpec
+from mri_tumor.backbones.spec import SEPARATOR, BackboneSpec
 from mri_tumor.errors import BackboneError
 
 GROUP = "mri_tumor.backbones"
+SESSION = "this session"
 
 # Backbones registered by hand in this process; plugins are found through entry points.
 _registered: dict[str, BackboneSpec] = {}
+# Package by name of the backbones that saved models were built on and that are not here.
+_absent: dict[str, str] = {}
 
 
-def register_backbone(spec: BackboneSpec) -> BackboneSpec:
+def register_backbone(spec: BackboneSpec, *, overwrite: bool = False) -> BackboneSpec:
     """Make a backbone available by its name in this process.
 
     Parameters
@@ -23,6 +27,9 @@ def register_backbone(spec: BackboneSpec) -> BackboneSpec:
     spec : BackboneSpec
         The backbone. A package registers one for everybody through the entry-point group
         ``mri_tumor.backbones`` instead.
+    overwrite : bool, default=False
+        Take the place of a backbone that was registered in this session under the same name,
+        as running a notebook's cell again does. What a package provides always stays.
 
     Returns
     -------
@@ -32,17 +39,20 @@ def register_backbone(spec: BackboneSpec) -> BackboneSpec:
     Raises
     ------
     BackboneError
-        If the name is taken by another backbone.
+        If the name is taken by another backbone, or holds a colon.
     """
+    _check_name(spec.name, SESSION)
+    ours = replace(spec, package=spec.package or SESSION)
+    packages = ", ".join(map(_package, _entry_points(spec.name)))
     known = _registered.get(spec.name)
-    owner = "this session" if known else ", ".join(map(_package, _entry_points(spec.name)))
-    if owner and known != spec:
+    if packages or (known not in (None, ours) and not overwrite):
         message = (
-            f"The backbone name {spec.name!r} is taken by {owner}. "
-            "Register yours under another name."
+            f"The backbone name {spec.name!r} is taken by {packages or SESSION}. "
+            "Register yours under another name"
+            f"{'' if packages else ', or pass overwrite=True to put it in its place'}."
         )
         raise BackboneError(message)
-    _registered[spec.name] = replace(spec, package=spec.package or "this session")
+    _registered[spec.name] = ours
     return spec
 
 
@@ -65,9 +75,13 @@ def list_backbones() -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Package by backbone name, sorted by name.
+        Package by backbone name, sorted by name; several packages where they give the same
+        name, which `get_backbone` then refuses.
     """
-    found = {entry.name: _package(entry) for entry in entry_points(group=GROUP)}
+    packages: dict[str, set[str]] = {}
+    for entry in entry_points(group=GROUP):
+        packages.setdefault(entry.name, set()).add(_package(entry))
+    found = {name: ", ".join(sorted(several)) for name, several in packages.items()}
     found.update({name: spec.package for name, spec in _registered.items()})
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
@@ -78,7 +92,8 @@ def get_backbone(name: str | BackboneSpec) -> BackboneSpec:
     Parameters
     ----------
     name : str or BackboneSpec
-        A name from `list_backbones`; a spec is returned as it is.
+        A name from `list_backbones`, which options may follow, as in
+        ``"MobileNetV2:alpha=0.5"``; a spec is returned as it is.
 
     Returns
     -------
@@ -88,10 +103,48 @@ def get_backbone(name: str | BackboneSpec) -> BackboneSpec:
     Raises
     ------
     BackboneError
-        If the name is unknown or given twice, or its plugin fails to load.
+        If the name or an option is unknown, the name is given twice, or its plugin fails to
+        load.
     """
     if isinstance(name, BackboneSpec):
         return name
+    base, *options = str(name).split(SEPARATOR)
+    spec = _find(base)
+    return spec.with_options(**_read_options(str(name), options)) if options else spec
+
+
+def absent_backbone(
+    name: str, *, package: str, finetune_layers: int | None = None
+) -> BackboneSpec:
+    """Stand in for the backbone of a saved model whose plugin is not installed.
+
+    The model itself is whole: it answers, explains and can be fine-tuned. Only building a new
+    one needs the plugin, and `get_backbone` says from now on which package brings it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backbone.
+    package : str
+        Distribution that it came from, as far as the saved model knows.
+    finetune_layers : int, optional
+        How many layers it opens, as far as the saved model knows.
+
+    Returns
+    -------
+    BackboneSpec
+        One whose builder raises `BackboneError`.
+    """
+    _absent[name.split(SEPARATOR, maxsplit=1)[0]] = package
+
+    def build(*_arguments: Any, **_options: Any) -> Any:
+        raise BackboneError(_unknown(name))
+
+    spec = BackboneSpec(name=name, builder=build, scaling=list, package=package)
+    return spec if finetune_layers is None else replace(spec, finetune_layers=finetune_layers)
+
+
+def _find(name: str) -> BackboneSpec:
     if name in _registered:
         return _registered[name]
     entries = _entry_points(name)
@@ -117,6 +170,7 @@ def _entry_points(name: str) -> list[EntryPoint]:
 
 def _load(entry: EntryPoint) -> BackboneSpec:
     package = _package(entry)
+    _check_name(entry.name, package)
     try:
         spec = entry.load()
     except Exception as error:
@@ -134,12 +188,57 @@ def _load(entry: EntryPoint) -> BackboneSpec:
     return replace(spec, package=package)
 
 
+def _check_name(name: str, owner: str) -> None:
+    if SEPARATOR in name:
+        message = (
+            f"The backbone name {name!r} of {owner} must hold no {SEPARATOR!r}, after which a name "
+            "takes its options. Choose another."
+        )
+        raise BackboneError(message)
+
+
+def _read_options(name: str, parts: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in parts:
+        key, sign, text = part.partition("=")
+        if not (key.isidentifier() and sign and text):
+            message = (
+                f"The options of the backbone {name!r} cannot be read at {part!r}. Write "
+                "NAME:OPTION=VALUE, such as MobileNetV2:alpha=0.5."
+            )
+            raise BackboneError(message)
+        options[key] = _read_value(text)
+    return options
+
+
+def _read_value(text: str) -> Any:
+    """Return what a word means: a number, true, false or none, else itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False, "none": None}.get(text.lower(), text)
+
+
 def _package(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "an unnamed package"
 
 
-def _unknown(name: object) -> str:
+def _unknown(name: str) -> str:
+    package = _absent.get(name.split(SEPARATOR, maxsplit=1)[0])
+    if package == SESSION:
+        return (
+            f"The backbone {name!r} of this saved model was registered by hand in the session "
+            "that trained it. Register it here too (register_backbone) to build a new model."
+        )
+    if package:
+        return (
+            f"The backbone {name!r} of this saved model comes from the package {package!r}, which "
+            f"is not installed or cannot be loaded. Install it to build a new model: "
+            f"pip install {package}"
+        )
     names = list(list_backbones())
-    near = difflib.get_close_matches(str(name).lower(), [n.lower() for n in names], n=1)
+    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1)
     hint = next((f" Did you mean {n!r}?" for n in names if near and n.lower() == near[0]), "")
     return f"There is no backbone named {name!r}.{hint} Known: {', '.join(names)}."
