@@ -61,9 +61,9 @@ MOBILENET_V3_SMALL = BackboneSpec(
     name="MobileNetV3Small",
     builder=application("MobileNetV3Small", include_preprocessing=True),
     scaling=no_scaling,
-    # From `expanded_conv_9_expand` on: the last two inverted residuals, with squeeze and
+    # From `expanded_conv_10_expand` on: the last inverted residual, with its squeeze and
     # excitation, and the last convolution.
-    finetune_layers=33,
+    finetune_layers=18,
     # ImageNet weights exist for 0.75 and 1.0.
     options={"alpha": 1.0},
 )
@@ -72,8 +72,8 @@ MOBILENET_V3_LARGE = BackboneSpec(
     name="MobileNetV3Large",
     builder=application("MobileNetV3Large", include_preprocessing=True),
     scaling=no_scaling,
-    # From `expanded_conv_13_expand` on: the last two inverted residuals, with squeeze and
+    # From `expanded_conv_14_expand` on: the last inverted residual, with its squeeze and
     # excitation, and the last convolution.
-    finetune_layers=33,
+    finetune_layers=18,
     options={"alpha": 1.0},
 )

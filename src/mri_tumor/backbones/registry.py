@@ -160,12 +160,12 @@ def _find(name: str) -> BackboneSpec:
 
 
 def _entry_points(name: str) -> list[EntryPoint]:
-    """Return the distinct entry points of a name."""
+    """Return the distinct entry points of a name, by package."""
     # One distribution that is on the path twice (an editable install) lists its own twice.
     found = {
         (_package(entry), entry.value): entry for entry in entry_points(group=GROUP, name=name)
     }
-    return list(found.values())
+    return [found[key] for key in sorted(found)]
 
 
 def _load(entry: EntryPoint) -> BackboneSpec:

@@ -12,7 +12,10 @@ from mri_tumor.cli.options import json_option, write_json
 @click.command()
 @json_option
 def backbones(*, as_json: bool) -> None:
-    """List the backbones that a model can be built on."""
+    """List the backbones that a model can be built on.
+
+    Options follow a name: `mri-tumor train scans/ --backbone MobileNetV2:alpha=0.5`.
+    """
     from mri_tumor.backbones import get_backbone, list_backbones
     from mri_tumor.errors import BackboneError
 
@@ -23,6 +26,8 @@ def backbones(*, as_json: bool) -> None:
             "input_size": None,
             "weights": [],
             "package": package,
+            "finetune_layers": None,
+            "options": {},
             "error": None,
         }
         try:
@@ -34,6 +39,11 @@ def backbones(*, as_json: bool) -> None:
                 input_size=spec.input_size,
                 weights=list(spec.weights),
                 finetune_layers=spec.finetune_layers,
+                # What a plugin takes may be no plain value.
+                options={
+                    key: value if isinstance(value, (bool, int, float)) else str(value)
+                    for key, value in spec.options.items()
+                },
             )
         rows.append(row)
     if as_json:
@@ -41,7 +51,11 @@ def backbones(*, as_json: bool) -> None:
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        what = row["error"] or (
-            f"{row['input_size']} px, weights: {', '.join(row['weights']) or 'none'}"
+        what = row["error"] or "; ".join(
+            [
+                f"{row['input_size']} px",
+                f"weights: {', '.join(row['weights']) or 'none'}",
+                *(f"{key}={value}" for key, value in row["options"].items()),
+            ]
         )
         click.echo(f"{row['name']:<{width}}  {what}  ({row['package']})")
