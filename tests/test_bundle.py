@@ -130,7 +130,7 @@ def test_a_changed_file_is_not_loaded(saved):
         ({"classes": None}, "lacks classes"),
         ({"files": {}}, "lacks model.keras"),
         ({"files": {"model.keras": "0", "../../etc/passwd": "0"}}, "differs|missing"),
-        ({"negative_class": "healthy"}, "negative class"),
+        ({"negative_class": "healthy"}, "negative_class"),
         ({"preprocessing": {"size": 64, "version": 9}}, "version 9"),
         ({"threshold": "high"}, "does not hold together"),
     ],

@@ -65,12 +65,14 @@ def test_files_floats_and_colour_answer_like_bytes(fitted, unseen, tmp_path):
     np.testing.assert_allclose(fitted.predict_proba(colour), expected, atol=1e-6)
 
 
-def test_the_threshold_decides(fitted, unseen, monkeypatch):
+def test_the_threshold_decides(fitted, unseen):
     images = unseen[0]
     tumor = fitted.predict_proba(images)[:, 1]
     for threshold in (0.0, float(np.median(tumor)), 1.0):
-        monkeypatch.setattr(fitted, "threshold_", threshold)
-        np.testing.assert_array_equal(fitted.predict(images) == "tumor", tumor >= threshold)
+        called = fitted.predict(images, threshold=threshold) == "tumor"
+        np.testing.assert_array_equal(called, tumor >= threshold)
+        rows = fitted.assess(images, threshold=threshold)
+        assert [row.label == "tumor" for row in rows] == called.tolist()
 
 
 def test_the_same_seed_gives_the_same_model(tiny, blob_images):

@@ -14,6 +14,7 @@ from mri_tumor.images.preprocessing import Preprocessing, preprocess
 from mri_tumor.labels import FOUR
 from mri_tumor.training.augmentation import Affine, Variants, affine, get_augmentation
 from mri_tumor.training.features import FeatureBatches, Features
+from mri_tumor.training.judging import judge_outputs
 from mri_tumor.training.loop import BestEpoch
 from mri_tumor.training.losses import MarginalCrossentropy, allowed_accuracy
 from mri_tumor.training.pipeline import image_dataset
@@ -219,6 +220,27 @@ def test_fresh_batches_report_an_image_that_vanishes(blob_folder, tiny):
         clf.fit(files, labels, groups=groups)
 
 
+def test_overconfidence_is_not_held_against_an_epoch():
+    targets = np.array([[1.0, 0.0]] * 9 + [[0.0, 1.0]])
+    # Nine of ten are right, at 99% and at 90%: both tell the classes apart alike.
+    sure = judge_outputs(np.array([[0.99, 0.01]] * 10), targets)
+    fair = judge_outputs(np.array([[0.9, 0.1]] * 10), targets)
+    entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert sure["val_accuracy"] == fair["val_accuracy"] == 0.9
+    assert fair["val_loss"] == pytest.approx(entropy)
+    assert sure["val_loss"] == pytest.approx(-(0.9 * np.log(0.99) + 0.1 * np.log(0.01)))
+    assert sure["val_calibrated_loss"] == pytest.approx(entropy, rel=1e-3)
+    single = judge_outputs(np.array([[0.1]] * 10), 1 - targets[:, :1])
+    assert single == pytest.approx(fair)
+
+
+def test_a_tumor_of_unknown_subtype_is_judged_as_tumor_or_not():
+    outputs = np.array([[0.2, 0.5, 0.3]])
+    judged = judge_outputs(outputs, np.array([[1.0, 0.0, 1.0]]))
+    assert judged["val_loss"] == pytest.approx(-np.log(0.5))
+    assert judged["val_accuracy"] == 0.0
+
+
 def test_the_best_epoch_is_kept_and_patience_ends_training():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     watch = BestEpoch(patience=2, best=10.0)
@@ -230,7 +252,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_training():
         if model.stop_training:
             break
         model.set_weights([np.array([[float(epoch)]])])
-        watch.on_epoch_end(epoch, {"val_loss": loss})
+        watch.on_epoch_end(epoch, {"val_calibrated_loss": loss})
         ended.append(epoch)
     watch.on_train_end()
     assert ended == [0, 1, 2, 3]
@@ -245,6 +267,6 @@ def test_epochs_that_make_it_worse_leave_the_model_as_it_was():
     watch.set_model(model)
     watch.on_train_begin()
     model.set_weights([np.array([[8.0]])])
-    watch.on_epoch_end(0, {"val_loss": 0.2})
+    watch.on_epoch_end(0, {"val_calibrated_loss": 0.2})
     watch.on_train_end()
     assert model.get_weights()[0].item() == 7.0

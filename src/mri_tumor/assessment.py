@@ -113,6 +113,7 @@ def make_assessment(
     classes: Sequence[str],
     negative_class: str,
     threshold: float,
+    doubt: str = "",
 ) -> Assessment:
     """Make the assessment of an image from its probabilities.
 
@@ -124,11 +125,13 @@ def make_assessment(
         Probability of each class.
     classes, negative_class, threshold
         As in `decide`.
+    doubt : str, default=""
+        Why the answer is uncertain, in words; empty where it is not.
 
     Returns
     -------
     Assessment
-        With status ``"ok"``.
+        With status ``"ok"``, or ``"uncertain"`` where there is doubt.
     """
     index = decide(row[None], classes=classes, negative_class=negative_class, threshold=threshold)[
         0
@@ -139,17 +142,27 @@ def make_assessment(
         label=str(classes[index]),
         tumor_probability=min(1.0, max(0.0, 1.0 - probabilities[negative_class])),
         probabilities=probabilities,
-        status="ok",
+        status="uncertain" if doubt else "ok",
+        message=doubt,
     )
 
 
 def failed(file: str, error: Exception) -> Assessment:
     """Make the assessment of an image that could not be read."""
+    return _no_answer(file, "error", str(error))
+
+
+def refused(file: str, reason: str) -> Assessment:
+    """Make the assessment of an image that is no brain MRI slice, for a reason in words."""
+    return _no_answer(file, "refused", reason)
+
+
+def _no_answer(file: str, status: Status, message: str) -> Assessment:
     return Assessment(
         file=file,
         label=None,
         tumor_probability=None,
         probabilities=None,
-        status="error",
-        message=str(error),
+        status=status,
+        message=message,
     )

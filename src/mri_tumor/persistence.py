@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mri_tumor import __version__
+from mri_tumor.answers.rule import DecisionRule
 from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
 from mri_tumor.errors import BackboneError, BundleError
@@ -64,9 +65,7 @@ def save(
             "python": platform.python_version(),
             **{name: version(name) for name in ("keras", "tensorflow", "numpy", "pillow")},
         },
-        "classes": [str(name) for name in classifier.classes_],
-        "negative_class": classifier.negative_class_,
-        "threshold": classifier.threshold_,
+        **classifier.rule_.to_dict(),
         "preprocessing": classifier.preprocessing_.to_dict(),
         "backbone": {"name": spec.name, "package": spec.package, "options": dict(spec.options)},
         "parameters": _plain_parameters(classifier),
@@ -107,22 +106,18 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
     parameters = {k: v for k, v in content.get("parameters", {}).items() if k in known}
     try:
         classifier = cls(**{"backbone": content["backbone"]["name"], **parameters})
-        classifier.classes_ = np.array([str(name) for name in content["classes"]])
-        classifier.negative_class_ = str(content["negative_class"])
-        classifier.threshold_ = float(content["threshold"])
+        classifier.rule_ = DecisionRule.from_dict(content)
+        classifier.classes_ = np.array(classifier.rule_.classes)
+        classifier.negative_class_ = classifier.rule_.negative_class
         classifier.preprocessing_ = Preprocessing.from_dict(content["preprocessing"])
         classifier.history_ = {k: list(v) for k, v in content.get("history", {}).items()}
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         message = f"{bundle.path}: its metadata.json does not hold together ({error}). Save the model again."
         raise BundleError(message) from error
-    if classifier.negative_class_ not in classifier.classes_:
-        message = (
-            f"{bundle.path}: its negative class is not among its classes. Save the model again."
-        )
-        raise BundleError(message)
     classifier.data_ = dict(content.get("data", {}))
     classifier.metrics_ = dict(content.get("metrics", {}))
     classifier.model_ = load_keras_model(bundle)
+    classifier.gate_ = None
     classifier.backbone_ = _backbone(content["backbone"])
     classifier.bundle_ = bundle
     classifier._forget()

@@ -50,8 +50,9 @@ MOBILENET_V2 = BackboneSpec(
     name="MobileNetV2",
     builder=_build_v2,
     scaling=scale_to_one,
-    # From `block_15_expand` on: the last two inverted residuals and the last convolution.
-    finetune_layers=20,
+    # From `block_13_expand` on: the last four inverted residuals and the last convolution.
+    # The usual 20 layers reached 95.9% of the validation part, these 96.8%.
+    finetune_layers=38,
     weights=(BRAIN_MRI, "imagenet"),
     # Width of all layers; ImageNet weights exist for 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
     options={"alpha": 1.0},

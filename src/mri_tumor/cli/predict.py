@@ -49,10 +49,8 @@ def predict(
     if not files:
         raise ImageError(f"{inputs[0]}: there is no image in this folder. Check the path.")
     classifier = load_model(model)
-    if threshold is not None:
-        classifier.threshold_ = threshold
     n_bad = 0
-    for row in classifier.assess_each(files):
+    for row in classifier.assess_each(files, threshold=threshold):
         n_bad += row.status in {"error", "refused"}
         if as_json:
             write_json(row.to_dict())

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(min=0),
-    default=10,
+    default=6,
     show_default=True,
     help="0 trains the head alone.",
 )
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
     "--finetune-layers", type=click.IntRange(min=1), help="Layers that fine-tuning opens."
 )
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-4, show_default=True
+    "--learning-rate", type=click.FloatRange(0, min_open=True), default=1e-3, show_default=True
 )
 @click.option(
     "--finetune-learning-rate",
     type=click.FloatRange(0, min_open=True),
-    default=5e-5,
+    default=4e-4,
     show_default=True,
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)

@@ -15,8 +15,6 @@ from mri_tumor.evaluation.points import CurvePoint
 from mri_tumor.evaluation.ranking import Ranking
 from mri_tumor.labels import NEGATIVE
 
-DEFAULT_SENSITIVITY = 0.98
-
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -31,9 +29,10 @@ class OperatingPoint:
     sensitivity_interval, specificity_interval : tuple of float or None
         Their ends.
     target : str
-        "sensitivity" or "specificity": the figure that was to be kept.
+        "sensitivity" or "specificity": the figure that was to be kept; "balance": the mean of
+        both was to be best.
     target_value : float
-        What it was to be at least.
+        What it was to be at least; for "balance" what it is.
     reached : bool
         False if no threshold could keep it.
     n_positive, n_negative : int
@@ -116,9 +115,10 @@ def choose_threshold(
         Probability of a tumor, in [0, 1]. Leave refused images out.
     sensitivity : float, optional
         Sensitivity to keep, in [0, 1]: the threshold has the highest specificity at this
-        sensitivity or above. 0.98 if neither figure is given.
+        sensitivity or above.
     specificity : float, optional
-        Specificity to keep instead, in [0, 1].
+        Specificity to keep instead, in [0, 1]. If neither figure is given, the threshold has
+        the best mean of both, and of those the one nearest to 0.5.
     negative_class : str, default="notumor"
         The class without a tumor.
     groups : sequence of hashable, length n_images, optional
@@ -158,10 +158,14 @@ def choose_threshold(
     is_tumor = np.array([str(label) != negative_class for label in labels])
     ranking = Ranking.make(is_tumor, scores, groups=groups)  # refuses a single side
     positives, negatives = np.sort(scores[is_tumor]), np.sort(scores[~is_tumor])
-    if specificity is None:
-        target, least = "sensitivity", DEFAULT_SENSITIVITY if sensitivity is None else sensitivity
+    if sensitivity is None and specificity is None:
+        target = "balance"
+        threshold, least = _best_balance(positives, negatives)
+    elif sensitivity is not None:
+        target, least = "sensitivity", sensitivity
         threshold = _keep_sensitivity(positives, negatives, check_share(target, least))
     else:
+        assert specificity is not None  # noqa: S101
         target, least = "specificity", specificity
         threshold = _keep_specificity(positives, negatives, check_share(target, least))
     ends = [
@@ -170,7 +174,11 @@ def choose_threshold(
         )
         for side in (True, False)
     ]
-    reached = ends[0].value if target == "sensitivity" else ends[1].value
+    reached = {
+        "sensitivity": ends[0].value,
+        "specificity": ends[1].value,
+        "balance": (ends[0].value + ends[1].value) / 2,
+    }[target]
     return OperatingPoint(
         threshold=threshold,
         sensitivity=ends[0].value,
@@ -183,6 +191,33 @@ def choose_threshold(
         n_positive=len(positives),
         n_negative=len(negatives),
     )
+
+
+def _best_balance(
+    positives: NDArray[np.float64], negatives: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return the threshold of the best mean of both figures, nearest to 0.5, and that mean."""
+    scores = np.unique(np.concatenate([positives, negatives]))
+    # A gap's upper end belongs to what is called; below the lowest score everything is.
+    lows = np.concatenate([[0.0], scores])
+    highs = np.concatenate([scores, [1.0]])
+    called = 1 - np.searchsorted(positives, highs[:-1]) / len(positives)
+    left = np.searchsorted(negatives, highs[:-1]) / len(negatives)
+    balance = np.concatenate([(called + left) / 2, [0.5]])
+    best = np.flatnonzero(balance >= balance.max() - 1e-12)
+    # Neighbouring gaps of the same balance are one: 0.5 itself serves where it lies in it.
+    inside = [i for i in best if lows[i] < 0.5 <= highs[i]]
+    if inside:
+        i = inside[0]
+        # Not at the very edge of the gap, where rounding decides.
+        return float(np.clip(0.5, *_middle_half(lows[i], highs[i]))), float(balance[i])
+    nearest = int(best[np.abs((lows[best] + highs[best]) / 2 - 0.5).argmin()])
+    return _between(lows[nearest], highs[nearest]), float(balance[nearest])
+
+
+def _middle_half(low: float, high: float) -> tuple[float, float]:
+    quarter = (high - low) / 4
+    return low + quarter, high - quarter
 
 
 def _keep_sensitivity(

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from mri_tumor.errors import ParameterError
 from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
+from mri_tumor.training.affine import affine
+from mri_tumor.training.robust import Robust
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,22 +31,22 @@ class Affine:
 
     Parameters
     ----------
-    rotation : float, default=10.0
+    rotation : float, default=15.0
         Degrees.
-    shift : float, default=0.05
+    shift : float, default=0.08
         Fraction of the side, along each axis.
-    shear : float, default=0.05
+    shear : float, default=0.08
         Tangent of the angle.
-    zoom : float, default=0.1
+    zoom : float, default=0.15
         Relative change of scale.
     flip : bool, default=True
         Mirror left and right in half of the variants.
     """
 
-    rotation: float = 10.0
-    shift: float = 0.05
-    shear: float = 0.05
-    zoom: float = 0.1
+    rotation: float = 15.0
+    shift: float = 0.08
+    shear: float = 0.08
+    zoom: float = 0.15
     flip: bool = True
 
     def __call__(
@@ -63,51 +64,6 @@ class Affine:
         return affine(
             values, angle=angle, scale=(scale * mirror, scale), shear=shear, shift=tuple(shift)
         )
-
-
-def affine(
-    values: NDArray[np.uint8],
-    *,
-    angle: float = 0.0,
-    scale: tuple[float, float] = (1.0, 1.0),
-    shear: float = 0.0,
-    shift: tuple[float, ...] = (0.0, 0.0),
-) -> NDArray[np.uint8]:
-    """Rotate, scale, shear and shift an image about its centre, on black.
-
-    Parameters
-    ----------
-    values : ndarray of uint8, shape (h, w)
-        The image.
-    angle : float, default=0
-        Counter-clockwise rotation in radians.
-    scale : (float, float), default=(1, 1)
-        Magnification along x and y; negative mirrors.
-    shear : float, default=0
-        Shear along x per unit of y.
-    shift : (float, float), default=(0, 0)
-        Shift along x and y as fractions of the width and the height.
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w)
-        Bilinearly resampled.
-    """
-    height, width = values.shape
-    cos, sin = math.cos(angle), math.sin(angle)
-    forward = np.array([[cos, sin], [-sin, cos]]) @ np.array([[1, shear], [0, 1]]) @ np.diag(scale)
-    # Pillow wants the map from the output back to the input, about the pixel corner.
-    back = np.linalg.inv(forward)
-    centre = np.array([width / 2, height / 2])
-    moved = centre + np.array([shift[0] * width, shift[1] * height])
-    offset = centre - back @ moved
-    picture = Image.fromarray(values).transform(
-        (width, height),
-        Image.Transform.AFFINE,
-        (back[0, 0], back[0, 1], offset[0], back[1, 0], back[1, 1], offset[1]),
-        resample=Image.Resampling.BILINEAR,
-    )
-    return np.asarray(picture)
 
 
 @dataclass(frozen=True)
@@ -131,7 +87,10 @@ class AfterPreprocessing:
         return np.repeat(changed[:, :, None], 3, axis=2)
 
 
-AUGMENTATIONS: dict[str, Policy] = {"standard": AfterPreprocessing(Affine())}
+AUGMENTATIONS: dict[str, Policy] = {
+    "standard": AfterPreprocessing(Affine()),
+    "robust": Robust(),
+}
 
 
 def get_augmentation(policy: str | Policy | None) -> Policy | None:

@@ -57,7 +57,7 @@ class FitOptions:
     ----------
     batch_size : int, default=32
         Images per step.
-    n_variants : int, default=2
+    n_variants : int, default=4
         Cached variants of each image: itself and ``n_variants - 1`` augmented ones.
     cache : bool, default=True
         Compute the frozen part once. False draws a fresh variant of each image every epoch.
@@ -68,7 +68,7 @@ class FitOptions:
     """
 
     batch_size: int = 32
-    n_variants: int = 2
+    n_variants: int = 4
     cache: bool = True
     seed: int = 0
     show_progress: bool = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from mri_tumor.progress import progress_bar, say
+from mri_tumor.training.judging import judge
 from mri_tumor.training.losses import MarginalCrossentropy, allowed_accuracy
 
 if TYPE_CHECKING:
@@ -30,11 +31,14 @@ class Stage:
     learning_rate : float
         Of Adam at the first step; falls along a half cosine to a twentieth of it.
     patience : int
-        Epochs without a lower validation loss after which the stage ends.
+        Epochs without a lower validation loss, after the best temperature, after which the
+        stage ends.
     gamma : float, default=0.0
         Focusing exponent of the loss.
     weight_decay : float, default=0.0
         Decoupled weight decay.
+    warmup_steps : int, default=0
+        Steps in which the rate rises from a tenth of it.
     """
 
     name: str
@@ -43,10 +47,27 @@ class Stage:
     patience: int
     gamma: float = 0.0
     weight_decay: float = 0.0
+    warmup_steps: int = 0
+
+
+class Judge(keras.callbacks.Callback):
+    """Put the figures of the validation part among those of the epoch; comes first."""
+
+    def __init__(self, validation: Any) -> None:
+        super().__init__()
+        self.validation = validation
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Add ``val_loss``, ``val_accuracy`` and ``val_calibrated_loss``."""
+        assert logs is not None  # noqa: S101
+        logs.update(judge(self.model, self.validation))
 
 
 class BestEpoch(keras.callbacks.Callback):
-    """Stop when the validation loss no longer falls, and end with the best weights."""
+    """Stop when the calibrated validation loss no longer falls, and end with the best weights.
+
+    `judge_outputs` says why it is that loss.
+    """
 
     def __init__(self, patience: int, *, best: float) -> None:
         super().__init__()
@@ -60,7 +81,7 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the weights of a better epoch, or give up."""
-        loss = (logs or {})["val_loss"]
+        loss = (logs or {})["val_calibrated_loss"]
         if loss < self.best:
             self.best, self.best_epoch = loss, epoch
             self.weights = self.model.get_weights()
@@ -121,14 +142,15 @@ def run_stage(
     Parameters
     ----------
     model : keras.Model
-        What learns; ends with the weights of the epoch whose validation loss is lowest.
+        What learns; ends with the weights of the epoch whose validation loss is lowest after
+        the best temperature.
     stage : Stage
         Settings.
     training, validation : keras.utils.PyDataset
         Batches of (inputs, targets, weights); `training` may have ``start_epoch(epoch)``.
     history : dict
         Rows are appended to its lists: ``stage``, ``loss``, ``accuracy``, ``val_loss``,
-        ``val_accuracy`` and ``seconds``.
+        ``val_accuracy``, ``val_calibrated_loss`` and ``seconds``.
     show_progress : bool, default=False
         Show a bar and a line at the end.
 
@@ -139,9 +161,7 @@ def run_stage(
     """
     import tensorflow as tf
 
-    schedule = keras.optimizers.schedules.CosineDecay(
-        stage.learning_rate, decay_steps=stage.epochs * len(training), alpha=0.05
-    )
+    schedule = _schedule(stage, stage.epochs * len(training))
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=stage.weight_decay)
         if stage.weight_decay
@@ -151,17 +171,16 @@ def run_stage(
         # XLA is several times slower on processors; on a GPU let Keras decide.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
-    before = model.evaluate(validation, verbose=0, return_dict=True)["loss"]
+    before = judge(model, validation)["val_calibrated_loss"]
     best = BestEpoch(stage.patience, best=before)
     first = len(history.get("loss", []))
     label = {"head": "Training the head", "finetune": "Fine-tuning"}.get(stage.name, stage.name)
     with progress_bar(label, stage.epochs, show=show_progress, unit="epochs") as advance:
-        callbacks = [best, Reporter(stage, history, advance)]
+        callbacks = [Judge(validation), best, Reporter(stage, history, advance)]
         if hasattr(training, "start_epoch"):
             callbacks.append(_Shuffle(training))
         model.fit(
             training,
-            validation_data=validation,
             epochs=stage.epochs,
             shuffle=False,
             callbacks=callbacks,
@@ -170,7 +189,21 @@ def run_stage(
     kept = f"epoch {best.best_epoch + 1}" if best.best_epoch >= 0 else "the model as it was"
     epochs = len(history["loss"]) - first
     say(
-        f"{label}: {epochs} epochs, kept {kept}, validation loss {best.best:.4f}",
+        f"{label}: {epochs} epochs, kept {kept}, calibrated validation loss {best.best:.4f}",
         show=show_progress,
     )
     return best.best_epoch
+
+
+def _schedule(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the rate of each step: up for the warm-up, then down half a cosine."""
+    warm = min(stage.warmup_steps, steps // 2)
+    if not warm:
+        return keras.optimizers.schedules.CosineDecay(stage.learning_rate, steps, alpha=0.05)
+    return keras.optimizers.schedules.CosineDecay(
+        stage.learning_rate / 10,
+        steps - warm,
+        alpha=0.05,
+        warmup_target=stage.learning_rate,
+        warmup_steps=warm,
+    )

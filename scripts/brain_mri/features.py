@@ -1,0 +1,75 @@
+"""Compute the frozen part of the network for every row, once, in parts that survive a kill."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from rows import PrepareRow, load, load_donors, plan_rows, read_boxes
+
+from mri_tumor.backbones import get_backbone
+from mri_tumor.images.collection import ImageCollection, prepared_batches
+from mri_tumor.model import build_model, find_backbone, open_layers, split_model
+from mri_tumor.training.features import frozen_function
+
+PART = 2048
+FIRST_OPEN = "block_13_expand"
+
+
+def build(seed: int) -> tuple[keras.Model, int]:
+    """Return the untrained model and how many layers of its backbone are to learn."""
+    model = build_model(get_backbone("MobileNetV2"), n_classes=4, seed=seed)
+    names = [layer.name for layer in find_backbone(model).layers]
+    return model, len(names) - names.index(FIRST_OPEN)
+
+
+def main() -> None:
+    """Compute the features."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with brain-tumor-mri and br35h")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the features")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    dataset = load(given.data)
+    boxes = read_boxes(given.data, dataset)
+    rows = plan_rows(dataset, boxes, seed=given.seed)
+    prepare = PrepareRow(rows, load_donors(dataset, rows, boxes), given.seed)
+    model, n_open = build(given.seed)
+    open_layers(model, n_open)
+    split = split_model(model)
+    assert split is not None
+    run = frozen_function(split.frozen)
+    given.work.mkdir(parents=True, exist_ok=True)
+    names = tuple(dataset.paths[i] for i in rows.image)
+    images = ImageCollection(tuple(map(str, names)))
+    for start in range(0, len(names), PART):
+        target = given.work / f"features-{start:06d}.npy"
+        if target.exists():
+            continue
+        stop = min(start + PART, len(names))
+        part = images.subset(range(start, stop))
+        prepare.without_lesion.clear()
+        prepare.not_stripped.clear()
+        found = [
+            run(batch.values)[0].astype(np.float16)
+            for batch in prepared_batches(
+                part, prepare.settings, prepare=lambda image, i, at=start: prepare(image, at + i)
+            )
+        ]
+        failures = {
+            "without_lesion": sorted(prepare.without_lesion),
+            "not_stripped": sorted(prepare.not_stripped),
+        }
+        target.with_suffix(".json").write_text(json.dumps(failures))
+        partial = target.with_suffix(".part")
+        with partial.open("wb") as file:
+            np.save(file, np.concatenate(found))
+        partial.rename(target)
+        print(f"{stop} of {len(names)} rows", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Print what the models that left sources out say of what they never saw."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from train import CLASSES
+
+from mri_tumor.answers import DecisionRule, calibrate_rule
+from mri_tumor.evaluation import evaluate_predictions
+
+
+def main() -> None:
+    """Print a table for each model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, help="folders that train.py wrote")
+    parser.add_argument("--sensitivity", type=float)
+    parser.add_argument("--bootstrap", type=int, default=0)
+    given = parser.parse_args()
+    for folder in given.folders:
+        with np.load(folder / "outputs.npz", allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+        chosen = (found["part"] == "validation") & (found["kind"] == "plain")
+        plain = DecisionRule(classes=CLASSES, negative_class="notumor")
+        rows = plain.probabilities(found["outputs"])
+        rule = calibrate_rule(
+            plain,
+            found["label"][chosen].tolist(),
+            rows[chosen],
+            groups=found["group"][chosen],
+            sensitivity=given.sensitivity,
+        )
+        rows = rule.probabilities(found["outputs"])
+        print(f"\n{folder.name}: threshold {rule.threshold:.3f}, T {rule.temperature:.2f}")
+        for part in ("validation", "test", "away"):
+            for kind in ("plain", "stripped", "robust"):
+                inside = (found["part"] == part) & (found["kind"] == kind)
+                inside &= found["stripped"] if kind == "stripped" else True
+                if not inside.any():
+                    continue
+                labels = found["label"][inside]
+                p = 1 - rows[inside][:, CLASSES.index("notumor")]
+                tumor = labels != "notumor"
+                typed = np.isin(labels, CLASSES)
+                report = evaluate_predictions(
+                    labels.tolist(),
+                    rows[inside],
+                    classes=CLASSES,
+                    threshold=rule.threshold,
+                    groups=found["group"][inside],
+                    n_bootstrap=given.bootstrap,
+                )
+                _ = report
+                right = rows[inside][typed].argmax(axis=1) == [
+                    CLASSES.index(name) for name in labels[typed]
+                ]
+                called, half = p >= rule.threshold, p >= 0.5
+                order = (
+                    (p[tumor][:, None] > p[~tumor][None]).mean()
+                    if tumor.any() and not tumor.all()
+                    else np.nan
+                )
+                print(
+                    f"  {part:10s} {kind:8s} n={inside.sum():5d} four={right.mean():.4f} "
+                    f"sens={called[tumor].mean():.4f} spec={1 - called[~tumor].mean():.4f} "
+                    f"at 0.5: {half[tumor].mean():.4f} {1 - half[~tumor].mean():.4f} "
+                    f"auc={order:.4f}"
+                )
+
+
+if __name__ == "__main__":
+    main()

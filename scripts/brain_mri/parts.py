@@ -1,0 +1,95 @@
+"""Which images are trained on, chosen by and tested on, for the packaged model and its proofs.
+
+Sources are left out whole, with every near-duplicate of theirs: `br35h`, the figshare images
+(those with boxes), the rest of the Kaggle tumors. There is one source of healthy slices, so with
+each goes one cluster of healthy slices that look alike: sequences and planes, mostly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mri_tumor.data import Dataset
+
+LEFT_OUT = ("br35h", "figshare", "kaggle")
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Positions in the data set.
+
+    Parameters
+    ----------
+    train, validation, test, away : ndarray of int
+        What is learned from; what chooses the epoch, the temperature and the threshold; images
+        of the sources trained on; images of the sources left out.
+    """
+
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    test: NDArray[np.intp]
+    away: NDArray[np.intp]
+
+
+def appearance_clusters(
+    dataset: Dataset, features: NDArray[np.floating[Any]], *, n: int, seed: int
+) -> NDArray[np.intp]:
+    """Cluster the healthy slices by looks, whole groups at a time; -1 for tumors."""
+    from sklearn.cluster import KMeans
+
+    healthy = np.flatnonzero(np.array(dataset.labels) == "notumor")
+    values = features[healthy].astype(np.float64)
+    values = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)
+    found = KMeans(n, n_init=10, random_state=seed).fit_predict(values)
+    clusters = np.full(len(dataset), -1)
+    groups = np.asarray(dataset.groups)
+    for group in np.unique(groups[healthy]):
+        inside = groups[healthy] == group
+        clusters[healthy[inside]] = np.bincount(found[inside]).argmax()
+    return clusters
+
+
+def make_parts(
+    dataset: Dataset,
+    *,
+    leave_out: str | None,
+    boxed: set[int],
+    clusters: NDArray[np.intp],
+    validation: float,
+    test: float,
+    seed: int,
+) -> Parts:
+    """Divide a data set by group; all groups that touch a source left out are away."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    labels, groups = np.array(dataset.labels), np.asarray(dataset.groups)
+    away = np.zeros(len(dataset), dtype=bool)
+    if leave_out is not None:
+        sources = np.array(dataset.sources)
+        is_boxed = np.isin(np.arange(len(dataset)), list(boxed))
+        is_tumor = labels != "notumor"
+        away |= {
+            "br35h": sources == "br35h",
+            "figshare": is_boxed,
+            "kaggle": (sources == "kaggle") & is_tumor & ~is_boxed,
+        }[leave_out]
+        away |= clusters == LEFT_OUT.index(leave_out)
+        # Copies of what is left out must not be learned from, nor judge it.
+        dropped = np.isin(groups, np.unique(groups[away])) & ~away
+    else:
+        dropped = away.copy()
+    rest = np.flatnonzero(~away & ~dropped)
+    n_folds = round(1 / validation)
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    held = [part for _, part in folds.split(rest, labels[rest], groups[rest])]
+    n_test = round(test * n_folds)
+    tested = np.concatenate([rest[part] for part in held[1 : 1 + n_test]] or [rest[:0]])
+    chosen = rest[held[0]]
+    train = np.setdiff1d(rest, np.concatenate([chosen, tested]))
+    return Parts(train, np.sort(chosen), np.sort(tested), np.flatnonzero(away))

@@ -1,0 +1,133 @@
+"""What the packaged model is trained on: a table of rows, each one variant of one image.
+
+Every image gives itself and some robust variants. Healthy images give more of them, and some
+with a lesion drawn in or taken over from another patient; these are tumors of unknown kind.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mri_tumor.data import load_dataset
+from mri_tumor.images import read_image
+from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
+from mri_tumor.training.lesions import Donor, draw_lesion, transplant
+from mri_tumor.training.robust import Robust
+from mri_tumor.training.skull import strip_skull
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mri_tumor.data import Dataset
+
+# Rows of one image by its kind. Healthy images are fewer, so they give more.
+HEALTHY = ("plain", *["robust"] * 4, "drawn", "drawn", "transplant")
+TUMOR = ("plain", *["robust"] * 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A table of what to compute.
+
+    Parameters
+    ----------
+    image : ndarray of int, shape (n,)
+        Position of the image in the data set.
+    kind : ndarray of str, shape (n,)
+        ``plain``, ``stripped``, ``robust``, ``drawn`` or ``transplant``.
+    donor : ndarray of int, shape (n,)
+        Position of the image that gave the tumor, -1 for none.
+    """
+
+    image: NDArray[np.intp]
+    kind: NDArray[np.str_]
+    donor: NDArray[np.intp]
+
+
+def load(data: Path) -> Dataset:
+    """Load both archives as sources, grouped by near-duplicates across them."""
+    return load_dataset({"kaggle": data / "brain-tumor-mri" / "Training", "br35h": data / "br35h"})
+
+
+def read_boxes(data: Path, dataset: Dataset) -> dict[int, tuple[float, float, float, float]]:
+    """Return the tumor's box of each image that has one, by its position."""
+    places = {Path(path).name: i for i, path in enumerate(dataset.paths)}
+    with (data / "brain-tumor-mri" / "boxes.csv").open() as file:
+        found = {
+            places.get(Path(row["file"]).name): tuple(
+                float(row[name]) for name in ("x_center", "y_center", "width", "height")
+            )
+            for row in csv.DictReader(file)
+        }
+    return {i: box for i, box in found.items() if i is not None}  # type: ignore[misc]
+
+
+def plan_rows(dataset: Dataset, boxes: dict[int, Any], *, seed: int) -> Rows:
+    """Return the rows of every image; which variants and donors, follows from the seed."""
+    rng = np.random.default_rng(seed)
+    # Tumors of the sella have their own place, and small ones cannot be seen elsewhere.
+    donors = [i for i, box in boxes.items() if min(box[2:]) > 0.09]
+    table: list[tuple[int, str, int]] = []
+    for i, label in enumerate(dataset.labels):
+        for kind in HEALTHY if label == "notumor" else TUMOR:
+            giver = int(rng.choice(donors)) if kind == "transplant" else -1
+            table.append((i, kind, giver))
+        table.append((i, "stripped", -1))
+    image, kind, donor = zip(*table, strict=True)
+    return Rows(np.array(image), np.array(kind), np.array(donor))
+
+
+@dataclass
+class PrepareRow:
+    """Makes the model input of a row; takes the place of `Variants` when features are computed."""
+
+    rows: Rows
+    donors: dict[int, Donor]
+    seed: int
+    settings: Preprocessing = field(default_factory=Preprocessing)
+    policy: Robust = field(default_factory=Robust)
+    without_lesion: set[int] = field(default_factory=set)
+    not_stripped: set[int] = field(default_factory=set)
+
+    def __call__(
+        self, image: NDArray[np.uint8], index: int, variant: int = 0
+    ) -> tuple[NDArray[np.uint8], Geometry]:
+        """Return the prepared row of an index."""
+        rng = np.random.default_rng([self.seed, index, variant])
+        kind = self.rows.kind[index]
+        if kind == "stripped":
+            stripped = strip_skull(image)
+            if stripped is None:
+                self.not_stripped.add(index)
+            return preprocess(image if stripped is None else stripped, self.settings)
+        values, geometry = preprocess(image, self.settings)
+        if kind == "plain":
+            return values, geometry
+        if kind in {"drawn", "transplant"}:
+            image = self._with_lesion(values[:, :, 0], index, rng)
+        return self.policy(image, self.settings, rng), geometry
+
+    def _with_lesion(
+        self, values: NDArray[np.uint8], index: int, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        donor = self.donors.get(int(self.rows.donor[index]))
+        for _ in range(6):
+            made = transplant(values, donor, rng) if donor else draw_lesion(values, rng)
+            if made is not None:
+                return made[0]
+        self.without_lesion.add(index)
+        return values
+
+
+def load_donors(dataset: Dataset, rows: Rows, boxes: dict[int, Any]) -> dict[int, Donor]:
+    """Prepare the images that give tumors."""
+    found: dict[int, Donor] = {}
+    for i in sorted({int(i) for i in rows.donor if i >= 0}):
+        values, geometry = preprocess(read_image(dataset.paths[i]))
+        found[i] = Donor(values[:, :, 0], geometry.box_to_input(*boxes[i]))
+    return found

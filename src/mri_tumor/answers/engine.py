@@ -1,0 +1,150 @@
+"""Answer for images: the one way from files to rows, whatever runs the network.
+
+The classifier puts TensorFlow behind it, the runtime LiteRT; what they say is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mri_tumor.assessment import Assessment, failed, refused
+from mri_tumor.images.collection import ImageCollection, as_collection, prepared_batches
+from mri_tumor.progress import progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mri_tumor.answers.rule import DecisionRule
+    from mri_tumor.images.collection import PreparedBatch
+    from mri_tumor.images.preprocessing import Preprocessing
+
+Network = Callable[["NDArray[np.uint8]"], "tuple[NDArray[Any], NDArray[Any]]"]
+
+
+class Refuses(Protocol):
+    """Says of images why they are no brain MRI slices."""
+
+    def check(
+        self, images: Sequence[NDArray[np.uint8]], features: NDArray[np.floating[Any]]
+    ) -> Sequence[str]:
+        """Return a reason in words for each image, empty where it is accepted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A batch of images with what the network says of them.
+
+    Parameters
+    ----------
+    batch : PreparedBatch
+        The images, and those that could not be read.
+    rows : ndarray of float64, shape (n, n_classes)
+        Calibrated probabilities of the images that could be read.
+    reasons : tuple of str, length n
+        Why an image is no brain MRI slice; empty where it is accepted.
+    """
+
+    batch: PreparedBatch
+    rows: NDArray[np.float64]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answering:
+    """A network with all that is needed to answer for images.
+
+    Parameters
+    ----------
+    network : callable
+        From uint8 of shape (n, size, size, 3) to the outputs, shape (n, 1) or (n, n_classes),
+        and the feature map, shape (n, rows, columns, channels).
+    preprocessing : Preprocessing
+        How images are prepared.
+    rule : DecisionRule
+        How outputs become answers.
+    gate : object, optional
+        With ``check(images, features)``; nothing is refused without it.
+    batch_size : int, default=32
+        Images per call of the network.
+    show_progress : bool, default=False
+        Show a bar on the terminal.
+    """
+
+    network: Network
+    preprocessing: Preprocessing
+    rule: DecisionRule
+    gate: Refuses | None = None
+    batch_size: int = 32
+    show_progress: bool = False
+
+    def batches(self, images: ImageCollection, *, gated: bool = True) -> Iterator[Answered]:
+        """Yield the images in batches, with what the network says of them."""
+        n_classes = len(self.rule.classes)
+        with progress_bar("Predicting", len(images), show=self.show_progress) as advance:
+            for batch in prepared_batches(images, self.preprocessing, batch_size=self.batch_size):
+                rows, reasons = np.zeros((0, n_classes)), ("",) * len(batch.indices)
+                if batch.indices:
+                    outputs, maps = self.network(batch.values)
+                    rows = self.rule.probabilities(outputs)
+                    if gated and self.gate is not None:
+                        features = maps.mean(axis=(1, 2))
+                        reasons = tuple(self.gate.check(batch.originals, features))
+                yield Answered(batch=batch, rows=rows, reasons=reasons)
+                advance(len(batch.indices) + len(batch.errors), "")
+
+    def probabilities(self, X: Any) -> NDArray[np.float64]:
+        """Return calibrated probabilities, shape (n_images, n_classes); nothing is refused.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be read.
+        """
+        images = as_collection(X)
+        rows = np.full((len(images), len(self.rule.classes)), np.nan)
+        for answered in self.batches(images, gated=False):
+            for error in answered.batch.errors.values():
+                raise error
+            rows[list(answered.batch.indices)] = answered.rows
+        return rows
+
+    def answers(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return probabilities, and which images were refused or could not be read.
+
+        Returns
+        -------
+        rows : ndarray of float64, shape (n_images, n_classes)
+            NaN where an image could not be read.
+        without_answer : ndarray of bool, shape (n_images,)
+            Refused, or unreadable.
+        """
+        images = as_collection(X)
+        rows = np.full((len(images), len(self.rule.classes)), np.nan)
+        without = np.zeros(len(images), dtype=bool)
+        for answered in self.batches(images):
+            places = list(answered.batch.indices)
+            rows[places] = answered.rows
+            without[places] = [bool(reason) for reason in answered.reasons]
+            without[list(answered.batch.errors)] = True
+        return rows, without
+
+    def assess_each(self, X: Any) -> Iterator[Assessment]:
+        """Yield an assessment of each image in order, in bounded memory; never raise for one."""
+        images = as_collection(X)
+        for answered in self.batches(images):
+            found: dict[int, Assessment] = {
+                i: failed(images.names[i], error) for i, error in answered.batch.errors.items()
+            }
+            for i, row, reason in zip(
+                answered.batch.indices, answered.rows, answered.reasons, strict=True
+            ):
+                name = images.names[i]
+                found[i] = refused(name, reason) if reason else self.rule.assess(name, row)
+            for i in sorted(found):
+                yield found[i]

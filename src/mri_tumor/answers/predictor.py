@@ -1,0 +1,121 @@
+"""What everything that answers for images has in common, whatever runs its network."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mri_tumor.answers.engine import Answering
+    from mri_tumor.assessment import Assessment
+
+
+class PredictsFromImages:
+    """Labels, probabilities and assessments of images.
+
+    A class that has it provides `_answering` and ``classes_``.
+    """
+
+    classes_: NDArray[np.str_]
+
+    @abstractmethod
+    def _answering(self, threshold: float | None = None) -> Answering:
+        """Return what answers, with another threshold if one is given.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no model yet.
+        """
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the calibrated probability of each class; nothing is refused.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_images, n_classes)
+            Rows sum to 1; columns in the order of `classes_`.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be read.
+        NotFittedError
+            If there is no model yet.
+        """
+        return self._answering().probabilities(X)
+
+    def predict(self, X: Any, *, threshold: float | None = None) -> NDArray[np.str_]:
+        """Return the label of each image; nothing is refused.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images.
+        threshold : float, optional
+            Smallest probability of a tumour that counts as one, instead of the model's own.
+
+        Returns
+        -------
+        ndarray of str, shape (n_images,)
+            The negative class where the probability of a tumour lies below the threshold,
+            else the likeliest tumour class.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be read.
+        NotFittedError
+            If there is no model yet.
+        """
+        answering = self._answering(threshold)
+        return self.classes_[answering.rule.decide(answering.probabilities(X))]
+
+    def assess(self, X: Any, *, threshold: float | None = None) -> list[Assessment]:
+        """Say of every image what it shows, or why that cannot be said; never raise for one.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images.
+        threshold : float, optional
+            Smallest probability of a tumour that counts as one, instead of the model's own.
+
+        Returns
+        -------
+        list of Assessment
+            One per image, in order.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no model yet.
+        """
+        return list(self.assess_each(X, threshold=threshold))
+
+    def assess_each(self, X: Any, *, threshold: float | None = None) -> Iterator[Assessment]:
+        """Yield what `assess` returns, one image after the other, in bounded memory.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images.
+        threshold : float, optional
+            Smallest probability of a tumour that counts as one, instead of the model's own.
+
+        Yields
+        ------
+        Assessment
+            One per image, in order.
+        """
+        yield from self._answering(threshold).assess_each(X)

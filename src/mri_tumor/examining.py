@@ -1,0 +1,201 @@
+"""Measure a classifier, and show where it looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mri_tumor.errors import ParameterError
+from mri_tumor.images.collection import as_collection, prepared_batches
+from mri_tumor.labelled import groups_of, labelled
+from mri_tumor.training.targets import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import keras
+    from numpy.typing import ArrayLike, NDArray
+
+    from mri_tumor.answers.engine import Answering
+    from mri_tumor.answers.rule import DecisionRule
+    from mri_tumor.evaluation import EvaluationReport
+    from mri_tumor.explain.heatmap import Heatmap
+    from mri_tumor.images.preprocessing import Geometry, Preprocessing
+
+
+class Examines:
+    """Evaluation and heatmaps of a fitted classifier."""
+
+    classes_: NDArray[np.str_]
+    negative_class_: str
+    rule_: DecisionRule
+    model_: keras.Model
+    preprocessing_: Preprocessing
+    seed: int
+    _answering: Callable[..., Answering]
+    _require_model: Callable[[], NDArray[np.str_]]
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Sequence[str] | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        threshold: float | None = None,
+        n_bootstrap: int = 1000,
+    ) -> EvaluationReport:
+        """Measure the model on labelled images, with intervals.
+
+        An image that is refused or cannot be read counts as wrong, and as not covered.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images that the model was not trained on.
+        y : sequence of str, optional
+            Their labels; a data set brings its own.
+        groups : array_like, shape (n_images,), optional
+            Patient or near-duplicate group of each image, for the intervals.
+        threshold : float, optional
+            Instead of the model's own.
+        n_bootstrap : int, default=1000
+            Resamples for the intervals; 0 for none.
+
+        Returns
+        -------
+        EvaluationReport
+            Prints, plots, and writes JSON.
+
+        Raises
+        ------
+        DataError
+            If labels are missing or not known to the model.
+        NotFittedError
+            If there is no model yet.
+        """
+        from mri_tumor.evaluation import evaluate_predictions
+
+        self._require_model()
+        images, labels = labelled(X, y)
+        encode(labels, self.classes_, self.negative_class_)
+        rows, refused = self._answering().answers(images)
+        return evaluate_predictions(
+            labels,
+            rows,
+            classes=[str(name) for name in self.classes_],
+            negative_class=self.negative_class_,
+            threshold=self.rule_.threshold if threshold is None else threshold,
+            groups=groups_of(X, groups),
+            refused=refused,
+            files=images.names,
+            n_bootstrap=n_bootstrap,
+            seed=self.seed,
+        )
+
+    def explain(
+        self,
+        X: Any,
+        *,
+        target: Any = "likeliest_tumor",
+        method: str = "grad_cam",
+        **options: Any,
+    ) -> list[Heatmap]:
+        """Show where in each image the evidence for a class lies.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images.
+        target : int, str, None or sequence, default="likeliest_tumor"
+            A class by name or index; ``"tumor"`` for all tumour classes together; None for
+            the likeliest class.
+        method : str, default="grad_cam"
+            Name of an explanation method.
+        **options
+            Passed on to the method.
+
+        Returns
+        -------
+        list of Heatmap
+            One per image, in the pixels of the image as given.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be read.
+        ParameterError
+            If the target or the method is not known.
+        NotFittedError
+            If there is no model yet.
+        """
+        from mri_tumor.explain import Heatmap, explain_batch, get_method
+
+        classes = [str(name) for name in self._require_model()]
+        images = as_collection(X)
+        name = get_method(method).__name__
+        many = isinstance(target, (list, tuple)) or (
+            isinstance(target, np.ndarray) and target.ndim == 1
+        )
+        if many and len(target) != len(images):
+            message = (
+                f"target: {len(target)} targets for {len(images)} images. Pass one for all, or "
+                "one for each."
+            )
+            raise ParameterError(message)
+        heatmaps: list[Heatmap] = []
+        for batch in prepared_batches(images, self.preprocessing_):
+            for error in batch.errors.values():
+                raise error
+            found = explain_batch(
+                self.model_,
+                batch.values,
+                method=name,
+                target=[target[i] for i in batch.indices] if many else target,
+                class_names=classes,
+                negative_class=self.negative_class_,
+                **options,
+            )
+            heatmaps += [
+                Heatmap(geometry.to_original(values), target=chosen, method=name, image=image)
+                for values, chosen, geometry, image in zip(
+                    found.maps, found.targets, batch.geometries, batch.originals, strict=True
+                )
+            ]
+        return heatmaps
+
+    def prepare(
+        self, X: Any
+    ) -> tuple[NDArray[np.float32], list[Geometry], list[NDArray[np.uint8]]]:
+        """Turn images into the model's input.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images.
+
+        Returns
+        -------
+        values : ndarray of float32, shape (n_images, size, size, 3)
+            Model input in [0, 255].
+        geometries : list of Geometry
+            Where each input lies in its image.
+        originals : list of ndarray of uint8, shape (h, w)
+            The decoded images.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be read.
+        """
+        self._require_model()
+        values: list[NDArray[np.uint8]] = []
+        geometries: list[Geometry] = []
+        originals: list[NDArray[np.uint8]] = []
+        for batch in prepared_batches(as_collection(X), self.preprocessing_):
+            for error in batch.errors.values():
+                raise error
+            values.append(batch.values)
+            geometries += batch.geometries
+            originals += batch.originals
+        return np.concatenate(values).astype(np.float32), geometries, originals

@@ -1,0 +1,117 @@
+"""Images with their labels, however a caller passes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mri_tumor.errors import DataError
+from mri_tumor.images.collection import ImageCollection, as_collection
+from mri_tumor.training.targets import cut_validation, near_duplicate_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+def labelled(
+    X: Any, y: Sequence[str] | None = None, *, name: str = "X"
+) -> tuple[ImageCollection, list[str]]:
+    """Return images and labels, whether given apart or as a data set.
+
+    Parameters
+    ----------
+    X : paths, array or data set
+        Images.
+    y : sequence of str, optional
+        Their labels; a data set brings its own.
+    name : str, default="X"
+        What messages call the images.
+
+    Returns
+    -------
+    images : ImageCollection
+        The images.
+    labels : list of str
+        One for each.
+
+    Raises
+    ------
+    DataError
+        If labels are missing, or are more or fewer than the images.
+    """
+    images = as_collection(X, name=name)
+    labels = getattr(X, "labels", None) if y is None else y
+    if labels is None:
+        raise DataError(f"{name}: comes without labels. Pass y, or a data set from load_dataset.")
+    labels = [str(label) for label in np.asarray(labels).ravel()]
+    if len(labels) != len(images):
+        message = f"y: {len(labels)} labels for {len(images)} images. Pass one for each image."
+        raise DataError(message)
+    return images, labels
+
+
+def groups_of(X: Any, groups: ArrayLike | None) -> NDArray[Any] | None:
+    """Return the groups given, or those that a data set brings."""
+    given = getattr(X, "groups", None) if groups is None else groups
+    return None if given is None else np.asarray(given)
+
+
+def negative_of(X: Any, negative_class: str | None) -> str | None:
+    """Return the negative class given, or the one that a data set names."""
+    return negative_class or getattr(X, "negative_class", None)
+
+
+def describe_data(X: Any, validation_data: Any) -> dict[str, Any]:
+    """Return what a bundle keeps of its training data: hashes, by which leaks are found."""
+    hashes = [
+        *getattr(X, "content_hashes", ()),
+        *getattr(validation_data, "content_hashes", ()),
+    ]
+    return {"seen": sorted({name[:16] for name in hashes})} if hashes else {}
+
+
+def training_and_validation(
+    images: ImageCollection,
+    labels: list[str],
+    groups: NDArray[Any] | None,
+    validation_data: Any,
+    *,
+    fraction: float,
+    seed: int,
+) -> list[tuple[ImageCollection, list[str]]]:
+    """Return the training and the validation part with their labels.
+
+    Parameters
+    ----------
+    images, labels
+        What to train on, from `labelled`.
+    groups : ndarray, shape (n_images,), or None
+        Group of each image; near-duplicates are looked for without it.
+    validation_data : data set, (X, y) or None
+        The validation part; None cuts it off by group.
+    fraction : float
+        Share to cut off.
+    seed : int
+        Seed of the cut.
+
+    Returns
+    -------
+    list of (ImageCollection, list of str)
+        Training and validation.
+
+    Raises
+    ------
+    DataError
+        If groups or labels do not fit, or a class cannot be in both parts.
+    """
+    if validation_data is not None:
+        given = validation_data if isinstance(validation_data, tuple) else (validation_data,)
+        return [(images, labels), labelled(*given, name="validation_data")]
+    groups = near_duplicate_groups(images) if groups is None else groups
+    if len(groups) != len(images):
+        raise DataError(f"groups: {len(groups)} for {len(images)} images. Pass one each.")
+    rows, held = cut_validation(labels, groups, fraction=fraction, seed=seed)
+    return [(images.subset(part), [labels[i] for i in part]) for part in (rows, held)]
