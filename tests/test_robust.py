@@ -1,0 +1,139 @@
+"""Augmentation that imitates other hospitals: each part does what it says, and no more."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mri_tumor.images.preprocessing import Preprocessing
+from mri_tumor.training.augmentation import get_augmentation
+from mri_tumor.training.lesions import Donor, brain_mask, draw_lesion, transplant
+from mri_tumor.training.robust import Robust, shading
+from mri_tumor.training.skull import strip_skull
+
+SIDE = 224
+
+
+def head(brain=110, scalp=230, bone=10):
+    """Draw a head: a brain with texture, dark bone around it, bright scalp around that."""
+    rng = np.random.default_rng(0)
+    across = np.linspace(-1, 1, SIDE)
+    radius = np.hypot(across[None, :], across[:, None] / 1.15)
+    texture = ndimage.gaussian_filter(rng.normal(0, 60, (SIDE, SIDE)), 2)
+    image = np.where(radius < 0.70, brain + texture, 0)
+    image = np.where((radius >= 0.70) & (radius < 0.76), bone, image)
+    image = np.where((radius >= 0.76) & (radius < 0.84), scalp, image)
+    return np.clip(image, 0, 255).astype(np.uint8), radius < 0.70
+
+
+def test_the_skull_goes_and_the_brain_stays():
+    image, brain = head()
+    stripped = strip_skull(image)
+    assert stripped is not None
+    kept = stripped > 0
+    assert kept[brain].mean() > 0.9
+    assert not kept[image == 230].any()
+    np.testing.assert_array_equal(stripped[kept], image[kept])
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((64, 64), np.uint8),
+        np.full((64, 64), 9, np.uint8),
+        np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8),
+    ],
+    ids=["black", "dim", "noise"],
+)
+def test_where_no_brain_can_be_told_nothing_is_made_up(image):
+    stripped = strip_skull(image)
+    assert stripped is None or (stripped[stripped > 0] == image[stripped > 0]).all()
+    if image.max() < 16:
+        assert stripped is None
+
+
+def test_a_drawn_lesion_lies_in_the_brain_and_can_be_seen():
+    image, brain = head()
+    for seed in range(12):
+        made = draw_lesion(image, np.random.default_rng(seed))
+        if made is None:
+            continue
+        changed, cover = made
+        inside = cover > 0.5
+        assert brain[inside].mean() > 0.5
+        assert inside.mean() >= 0.003
+        assert np.abs(changed[inside].astype(int) - image[inside]).mean() > 0.2 * 100
+        # What is far from the lesion and its swelling stays as it is, but for a last push.
+        far = ndimage.distance_transform_edt(~inside) > 90
+        assert np.abs(changed[far].astype(int) - image[far]).mean() < 1
+
+
+def test_lesions_follow_from_their_seed():
+    image, _ = head()
+    first, again, other = (draw_lesion(image, np.random.default_rng(s)) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert (first[0] != other[0]).any()
+
+
+def test_a_transplanted_tumor_arrives():
+    image, brain = head()
+    given, _ = head(brain=110)
+    given[60:100, 70:120] = 250
+    donor = Donor(given, (95 / SIDE, 80 / SIDE, 50 / SIDE, 40 / SIDE))
+    found = [transplant(image, donor, np.random.default_rng(seed)) for seed in range(8)]
+    found = [one for one in found if one is not None]
+    assert len(found) >= 4
+    for changed, cover in found:
+        core = cover > 0.95
+        assert brain[core].mean() > 0.5
+        # The donor's tumor is about 2.3 times as bright as its brain; so is what arrives.
+        assert changed[core].mean() > 1.5 * image[brain].mean()
+        np.testing.assert_array_equal(changed[cover == 0], image[cover == 0])
+
+
+def test_nothing_is_put_where_there_is_no_brain():
+    black = np.zeros((SIDE, SIDE), np.uint8)
+    donor = Donor(head()[0], (0.5, 0.5, 0.2, 0.2))
+    assert draw_lesion(black, np.random.default_rng(0)) is None
+    assert transplant(black, donor, np.random.default_rng(0)) is None
+
+
+def test_the_brain_is_found_in_a_head():
+    image, brain = head()
+    found = brain_mask(image)
+    assert found[brain].mean() > 0.9
+    assert not found[image == 230].any()
+
+
+def test_shading_is_smooth_positive_and_bounded():
+    for seed in range(5):
+        field = shading(64, 0.35, np.random.default_rng(seed))
+        assert np.exp(-0.35) <= field.min() < 1 < field.max() <= np.exp(0.35)
+        assert np.abs(np.diff(field, axis=0)).max() < 0.05
+        assert np.abs(np.diff(field, axis=1)).max() < 0.05
+
+
+def test_robust_variants_follow_from_their_seed_and_differ():
+    image, _ = head()
+    settings = Preprocessing(size=96)
+    policy = get_augmentation("robust")
+    made = [policy(image, settings, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    assert all(one.shape == (96, 96, 3) and one.dtype == np.uint8 for one in made)
+    np.testing.assert_array_equal(made[0], made[1])
+    assert np.abs(made[0].astype(int) - made[2]).mean() > 1
+    np.testing.assert_array_equal(made[0][:, :, 0], made[0][:, :, 2])
+
+
+def test_a_robust_variant_without_its_parts_is_the_prepared_image():
+    image, _ = head()
+    settings = Preprocessing(size=96)
+    still = Robust(
+        skull=0.0, gamma=(1.0, 1.0), curve=0.0, bias=0.0, scale=(1.0, 1.0), rotation=0.0,
+        turn=0.0, shear=0.0, aspect=0.0, shift=0.0, resolution=(1.0, 1.0), noise=0.0,
+    )  # fmt: skip
+    from mri_tumor.images.preprocessing import preprocess
+
+    plain = preprocess(image, settings)[0][:, :, 0].astype(float)
+    for seed in range(4):
+        made = still(image, settings, np.random.default_rng(seed))[:, :, 0].astype(float)
+        best = max(np.corrcoef(plain.ravel(), one.ravel())[0, 1] for one in (made, made[:, ::-1]))
+        assert best > 0.98
