@@ -13,7 +13,7 @@ from mri_tumor.explain import grad_cam
 from mri_tumor.framework import foreign_classes
 from mri_tumor.model import build_model, find_backbone, open_layers, split_model
 
-QUICK = {"MobileNetV2", "MobileNetV3Small", "EfficientNetB0"}
+QUICK = {"tiny", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0"}
 OURS = [name for name, package in list_backbones().items() if package == "mri-tumor"]
 EVERY = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ["tiny", *OURS]
@@ -86,8 +86,9 @@ def check_all(model, images, folder, *, n_open):
 
     open_layers(model, n_open)
     split = split_model(model)
-    # What is cached between the parts is one block's input, not a network's inside.
-    assert len(split.frozen.outputs) == 1
+    # What is cached between the parts is one block's input, and what its first convolution sees
+    # where that is normalised before it; not a network's inside.
+    assert len(split.frozen.outputs) <= 2
     np.testing.assert_allclose(
         split.open(split.frozen(images, training=False), training=False), expected, atol=1e-5
     )
@@ -106,7 +107,8 @@ def test_a_backbone_is_built_saved_loaded_explained_and_cut(name, tiny, images, 
     backbone = find_backbone(model)
     assert backbone.layers[-spec.finetune_layers].name == FIRST_OPEN[name]
     n_learning = sum(int(np.prod(w.shape)) for w in backbone.trainable_weights)
-    assert 0 < n_learning < 0.6 * backbone.count_params()
+    # A part of the network, or opening it would be training it anew.
+    assert 0 < n_learning < (1 if name == "tiny" else 0.6) * backbone.count_params()
 
 
 @pytest.mark.parametrize("name", OURS)
