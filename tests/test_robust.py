@@ -64,7 +64,7 @@ def test_a_drawn_lesion_lies_in_the_brain_and_can_be_seen():
         assert np.abs(changed[inside].astype(int) - image[inside]).mean() > 0.2 * 100
         # What is far from the lesion and its swelling stays as it is, but for a last push.
         far = ndimage.distance_transform_edt(~inside) > 90
-        assert np.abs(changed[far].astype(int) - image[far]).mean() < 1
+        assert np.abs(changed[far].astype(int) - image[far]).mean() < 2
 
 
 def test_lesions_follow_from_their_seed():
