@@ -12,6 +12,7 @@ from .data import audit_dataset as audit_dataset
 from .data import load_dataset as load_dataset
 from .errors import BackboneError as BackboneError
 from .errors import BundleError as BundleError
+from .errors import CheckpointError as CheckpointError
 from .errors import DataError as DataError
 from .errors import ImageError as ImageError
 from .errors import MRITumorError as MRITumorError

@@ -29,5 +29,9 @@ class BundleError(MRITumorError, ValueError):
     """A saved model is incomplete, damaged, unsafe or from elsewhere."""
 
 
+class CheckpointError(MRITumorError, ValueError):
+    """What an unfinished run left cannot be gone on from: in use, damaged, or of another run."""
+
+
 class NotFittedError(MRITumorError, ValueError, AttributeError):
     """A model was asked for an answer before it was fitted or loaded."""
