@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_va
 
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.errors import DataError, ImageError, NotFittedError, ParameterError
+from mri_tumor.phantoms import make_phantoms
 
 
 def small(**changes):
@@ -250,3 +251,26 @@ def test_before_fit_there_is_one_clear_error(blob_images):
     for ask in ("predict", "predict_proba", "assess", "explain", "prepare"):
         with pytest.raises(NotFittedError, match="from_pretrained"):
             getattr(TumorClassifier(), ask)(blob_images[0])
+
+
+def test_efficientnet_is_trained_explained_and_reloaded(tmp_path):
+    phantoms = make_phantoms(16, size=64, seed=2)
+    clf = TumorClassifier(
+        "EfficientNetB0",
+        weights=None,
+        input_size=64,
+        epochs=1,
+        finetune_epochs=1,
+        n_variants=1,
+        hidden_units=8,
+    )
+    labels = [str(label) for label in phantoms.labels]
+    clf.fit(phantoms.images, labels, groups=np.arange(16))
+    before = clf.predict_proba(phantoms.images)
+    assert clf.history_["stage"] == ["head", "finetune"]
+    heatmap = clf.explain(phantoms.images[:1])[0]
+    assert heatmap.values.shape == (64, 64)
+    assert np.isfinite(heatmap.values).all()
+    clf.save(tmp_path / "model")
+    again = TumorClassifier.load(tmp_path / "model")
+    np.testing.assert_allclose(again.predict_proba(phantoms.images), before, atol=1e-6)
