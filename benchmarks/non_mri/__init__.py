@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from non_mri import anatomy, pages, patterns, photos
+from non_mri.outlines import in_outline
+from non_mri.scrambles import SCRAMBLES
 
 
 class Picture(NamedTuple):
@@ -51,6 +54,19 @@ def _fit(count, make, **needs):
     return Kind("fit", count, make, **needs)
 
 
+def _outline(rng, i):
+    """Draw a picture of another kind of the fitting part in the outline of a head."""
+    names = [name for name in KINDS if KINDS[name].part == "fit" and name != "outline"]
+    names = [name for name in names if KINDS[name].available() and name not in _BLANK]
+    kind = KINDS[names[i % len(names)]]
+    pixels = np.asarray(kind.make(rng, int(rng.integers(kind.count))), np.uint8)
+    # A crop, so that drawn bodies on black do not stay whole.
+    high, wide = (int(side * 0.7) for side in pixels.shape[:2])
+    top, left = int(rng.integers(0, high // 2 + 1) * 0.8), int(rng.integers(0, wide // 2 + 1) * 0.8)
+    return in_outline(rng, pixels[top : top + high, left : left + wide])
+
+
+_BLANK = ("black", "flat")
 KINDS = {
     "black": _fit(6, patterns.black),
     "flat": _fit(12, patterns.flat),
@@ -71,6 +87,7 @@ KINDS = {
     "limbs": _fit(24, anatomy.limbs),
     "bones": _fit(20, anatomy.bones),
     "fan": _fit(20, anatomy.fan),
+    "outline": _fit(80, _outline),
     "white": _held(6, patterns.white),
     "two_tone": _held(8, patterns.two_tone),
     "uniform_noise": _held(16, patterns.uniform_noise),
@@ -98,8 +115,8 @@ KINDS = {
     "terrain": _held(10, photos.terrain, needs=("matplotlib/jacksboro_fault_dem.npz",)),
     "shepp_logan": _held(8, anatomy.shepp_logan, needs=("skimage/phantom.png",)),
     **{
-        kind: _held(4 * len(files), anatomy.dicom(kind), needs_dicom=files)
-        for kind, files in anatomy.OPEN_DICOM.items()
+        kind: Kind(part, 6 * len(files), anatomy.dicom(kind), needs_dicom=files)
+        for kind, (part, files) in anatomy.OPEN_DICOM.items()
     },
 }
 """Name of each kind to how it is made."""
@@ -135,4 +152,30 @@ def pictures(part=None, *, kinds=None, per_kind=None, seed=0):
         for i in range(min(kind.count, per_kind or kind.count)):
             rng = np.random.default_rng([seed, zlib.crc32(name.encode()), i])
             pixels = np.ascontiguousarray(kind.make(rng, i), dtype=np.uint8)
+            yield Picture(name, f"{name}_{i:03d}", pixels)
+
+
+def scrambles(part, images, *, per_kind=24, seed=0):
+    """Yield slices that were taken apart.
+
+    Parameters
+    ----------
+    part : {"fit", "held_out"}
+        Which part.
+    images : sequence of ndarray of uint8, each of shape (h, w)
+        Brain MRI slices, or phantoms.
+    per_kind : int, default=24
+        How many of each kind.
+    seed : int, default=0
+        Seed of all chance.
+
+    Yields
+    ------
+    Picture
+    """
+    for name, (belongs, make) in SCRAMBLES.items():
+        for i in range(per_kind if belongs == part else 0):
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode()), i])
+            chosen = [images[int(k)] for k in rng.integers(0, len(images), 25)]
+            pixels = np.ascontiguousarray(make(rng, chosen), dtype=np.uint8)
             yield Picture(name, f"{name}_{i:03d}", pixels)

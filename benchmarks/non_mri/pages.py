@@ -7,11 +7,53 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-_WORDS = (
-    "patient history of the scan was read by an engineer who wrote that each report must be "
-    "kept for ten years and that the invoice number is due within thirty days of delivery "
-    "findings normal impression none dear colleague thank you for sending table figure"
-).split()
+_WORDS = [
+    "patient",
+    "history",
+    "of",
+    "the",
+    "scan",
+    "was",
+    "read",
+    "by",
+    "an",
+    "engineer",
+    "who",
+    "wrote",
+    "that",
+    "each",
+    "report",
+    "must",
+    "be",
+    "kept",
+    "for",
+    "ten",
+    "years",
+    "and",
+    "that",
+    "the",
+    "invoice",
+    "number",
+    "is",
+    "due",
+    "within",
+    "thirty",
+    "days",
+    "of",
+    "delivery",
+    "findings",
+    "normal",
+    "impression",
+    "none",
+    "dear",
+    "colleague",
+    "thank",
+    "you",
+    "for",
+    "sending",
+    "table",
+    "figure",
+]
 
 
 def _font(name, size):

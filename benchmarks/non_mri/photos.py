@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
 from non_mri.patterns import coordinates
 
 # No photograph stands on both sides: crops of one picture look alike.
