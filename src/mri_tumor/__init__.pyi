@@ -10,6 +10,7 @@ from .data import DataWarning as DataWarning
 from .data import LeakWarning as LeakWarning
 from .data import audit_dataset as audit_dataset
 from .data import load_dataset as load_dataset
+from .ensemble import Ensemble as Ensemble
 from .errors import BackboneError as BackboneError
 from .errors import BundleError as BundleError
 from .errors import CheckpointError as CheckpointError

@@ -1,0 +1,171 @@
+"""Several models, or several views of each image, answering as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages, calibrate_rule
+from mri_tumor.errors import ParameterError
+from mri_tumor.labelled import groups_of, labelled
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+View = Callable[["NDArray[np.uint8]"], "NDArray[np.uint8]"]
+
+# A shift of less than the stride of the last feature map moves what each of its cells sees.
+_SHIFT = 12
+
+VIEWS: dict[str, View] = {
+    "plain": lambda values: values,
+    "mirrored": lambda values: values[:, :, ::-1],
+    "up": lambda values: _shifted(values, -_SHIFT, 0),
+    "down": lambda values: _shifted(values, _SHIFT, 0),
+    "left": lambda values: _shifted(values, 0, -_SHIFT),
+    "right": lambda values: _shifted(values, 0, _SHIFT),
+}
+"""Ways to look at a prepared image again, by name."""
+
+
+class Ensemble(PredictsFromImages):
+    """Average the calibrated probabilities of several models and several views.
+
+    One model with more than one view is test-time augmentation. What it costs is plain: as many
+    passes as models times views.
+
+    Parameters
+    ----------
+    members : sequence of TumorClassifier or other predictors
+        Models with the same classes and the same preprocessing.
+    views : sequence of str, default=("plain",)
+        Names in `VIEWS`; ``("plain", "mirrored")`` is the usual pair.
+
+    Attributes
+    ----------
+    classes_ : ndarray of str
+        The classes of all members.
+    rule_ : DecisionRule
+        How averaged probabilities become answers. The threshold is the mean of the members';
+        prediction sets are those of a single member, and for several there are none before
+        `calibrate`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no member or no view, a view is unknown, or members do not fit together.
+
+    Examples
+    --------
+    >>> from mri_tumor import Ensemble, TumorClassifier
+    >>> clf = TumorClassifier.from_pretrained()  # doctest: +SKIP
+    >>> Ensemble([clf], views=("plain", "mirrored")).assess("scan.png")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, members: Sequence[PredictsFromImages], *, views: Sequence[str] = ("plain",)
+    ) -> None:
+        parts = [member._answering() for member in members]
+        if not parts or not views:
+            raise ParameterError("Ensemble: give at least one member and at least one view.")
+        unknown = sorted(set(views) - set(VIEWS))
+        if unknown:
+            message = f"views: there is none named {unknown[0]!r}. Known: {', '.join(VIEWS)}."
+            raise ParameterError(message)
+        first = parts[0]
+        for part in parts[1:]:
+            same = (
+                part.rule.classes == first.rule.classes
+                and part.rule.negative_class == first.rule.negative_class
+                and part.preprocessing == first.preprocessing
+            )
+            if not same:
+                message = (
+                    "Ensemble: members must have the same classes and preprocessing. Received: "
+                    f"{part.rule.classes}, {part.preprocessing} beside {first.rule.classes}, "
+                    f"{first.preprocessing}"
+                )
+                raise ParameterError(message)
+        self._parts, self.views = parts, tuple(views)
+        self.classes_ = np.array(first.rule.classes)
+        threshold = float(np.mean([part.rule.threshold for part in parts]))
+        # Members' temperatures are applied before the mean, so none is left to apply after it.
+        self.rule_ = replace(
+            first.rule,
+            temperature=1.0,
+            threshold=threshold,
+            conformal=first.rule.conformal if len(parts) == 1 else None,
+            operating_point=first.rule.operating_point if len(parts) == 1 else None,
+        )
+
+    def calibrate(
+        self,
+        X: Any,
+        y: Sequence[str] | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        sensitivity: float | None = None,
+        specificity: float | None = None,
+        coverage: float = 0.95,
+    ) -> Ensemble:
+        """Fit temperature, threshold and prediction sets of the average.
+
+        Parameters and errors are those of `TumorClassifier.calibrate`.
+
+        Returns
+        -------
+        Ensemble
+            Itself; ``rule_`` is new.
+        """
+        images, labels = labelled(X, y)
+        plain: DecisionRule = replace(self.rule_, temperature=1.0)
+        rows = replace(self._answering(), rule=plain).probabilities(images)
+        self.rule_ = calibrate_rule(
+            plain,
+            labels,
+            rows,
+            groups=groups_of(X, groups),
+            sensitivity=sensitivity,
+            specificity=specificity,
+            coverage=coverage,
+        )
+        return self
+
+    def _answering(self, threshold: float | None = None) -> Answering:
+        rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)
+        return replace(self._parts[0], network=self._network, rule=rule)
+
+    def _network(self, values: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the mean of the calibrated rows, and the first member's plain feature map."""
+        rows: list[NDArray[np.float64]] = []
+        first_map: NDArray[Any] | None = None
+        plain_maps: NDArray[Any] | None = None
+        for part in self._parts:
+            for view in self.views:
+                outputs, maps = part.network(np.ascontiguousarray(VIEWS[view](values)))
+                rows.append(part.rule.probabilities(outputs))
+                first_map = maps if first_map is None else first_map
+                if view == "plain" and plain_maps is None:
+                    plain_maps = maps
+        found = first_map if plain_maps is None else plain_maps
+        assert found is not None  # noqa: S101
+        return np.mean(rows, axis=0), found
+
+
+def _shifted(values: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
+    """Shift images by some pixels, with black coming in."""
+    side = values.shape[1]
+    moved = np.zeros_like(values)
+    rows, columns = _overlap(side, down), _overlap(side, right)
+    moved[:, rows[1], columns[1]] = values[:, rows[0], columns[0]]
+    return moved
+
+
+def _overlap(side: int, by: int) -> tuple[slice, slice]:
+    """Return where what stays in sight comes from, and where it goes."""
+    if by >= 0:
+        return slice(0, side - by), slice(by, side)
+    return slice(-by, side), slice(0, side + by)
