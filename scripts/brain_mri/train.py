@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from mri_tumor.data import Dataset
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
-# Healthy rows are fewer than tumor rows by this factor, about.
-HEALTHY_WEIGHT = 2.0
 
 
 class RowBatches(keras.utils.PyDataset):
@@ -99,6 +97,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--without", nargs="*", default=[], help="kinds of rows to leave out")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
+    parser.add_argument("--healthy-weight", type=float, default=2.0)
     parser.add_argument("--name", help="of the output; by default what is left out")
     given = parser.parse_args()
     started = time.perf_counter()
@@ -122,8 +123,9 @@ def main() -> None:
     )
     labels = row_labels(dataset, rows, without_lesion)
     targets = encode(labels.tolist(), CLASSES, "notumor")
-    weights = np.where(labels == "notumor", HEALTHY_WEIGHT, 1.0).astype(np.float32)
+    weights = np.where(labels == "notumor", given.healthy_weight, 1.0).astype(np.float32)
     learned = training_rows(rows, parts, len(dataset))
+    learned = learned[~np.isin(rows.kind[learned], given.without)]
     chosen = plain[np.isin(rows.image[plain], parts.validation)]
     model, n_open = build(given.seed)
     open_layers(model, n_open)
@@ -145,6 +147,7 @@ def main() -> None:
                 patience=given.epochs,
                 weight_decay=0.01,
                 warmup_steps=100,
+                smoothing=given.smoothing,
             ),
             RowBatches(features, learned, targets, weights, seed=given.seed),
             RowBatches(features, chosen, targets, weights, seed=None),

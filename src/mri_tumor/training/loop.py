@@ -39,6 +39,8 @@ class Stage:
         Decoupled weight decay.
     warmup_steps : int, default=0
         Steps in which the rate rises from a tenth of it.
+    smoothing : float, default=0.0
+        Label smoothing of the loss, in [0, 1).
     """
 
     name: str
@@ -48,6 +50,7 @@ class Stage:
     gamma: float = 0.0
     weight_decay: float = 0.0
     warmup_steps: int = 0
+    smoothing: float = 0.0
 
 
 class Judge(keras.callbacks.Callback):
@@ -166,7 +169,7 @@ def run_stage(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=stage.weight_decay)
         if stage.weight_decay
         else keras.optimizers.Adam(schedule),
-        loss=MarginalCrossentropy(stage.gamma),
+        loss=MarginalCrossentropy(stage.gamma, smoothing=stage.smoothing),
         metrics=[keras.metrics.MeanMetricWrapper(allowed_accuracy, name="accuracy")],
         # XLA is several times slower on processors; on a GPU let Keras decide.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,

@@ -21,15 +21,19 @@ class MarginalCrossentropy(keras.losses.Loss):
     ----------
     gamma : float, default=0.0
         Focusing exponent of the focal loss [1]_; 0 is plain cross-entropy.
+    smoothing : float, default=0.0
+        Share of the target that is spread over all classes alike [2]_, in [0, 1).
 
     References
     ----------
     .. [1] Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017. arXiv:1708.02002
+    .. [2] Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
+       CVPR 2016. arXiv:1512.00567
     """
 
-    def __init__(self, gamma: float = 0.0, **options: Any) -> None:
+    def __init__(self, gamma: float = 0.0, *, smoothing: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.gamma = gamma
+        self.gamma, self.smoothing = gamma, smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each image, shape (n,).
@@ -44,7 +48,12 @@ class MarginalCrossentropy(keras.losses.Loss):
         allowed = ops.cast(y_true, y_pred.dtype)
         right = _probability_of_allowed(allowed, y_pred)
         loss = -ops.log(right + _EPSILON)
-        return loss * (1 - right) ** self.gamma if self.gamma else loss
+        loss = loss * (1 - right) ** self.gamma if self.gamma else loss
+        if not self.smoothing:
+            return loss
+        rows = ops.concatenate([1 - y_pred, y_pred], -1) if y_pred.shape[-1] == 1 else y_pred
+        spread = -ops.mean(ops.log(rows + _EPSILON), axis=-1)
+        return (1 - self.smoothing) * loss + self.smoothing * spread
 
 
 def _probability_of_allowed(allowed: Any, probabilities: Any) -> Any:
