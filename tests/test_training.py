@@ -270,3 +270,16 @@ def test_epochs_that_make_it_worse_leave_the_model_as_it_was():
     watch.on_epoch_end(0, {"val_calibrated_loss": 0.2})
     watch.on_train_end()
     assert model.get_weights()[0].item() == 7.0
+
+
+def test_smoothing_spreads_a_share_of_the_target():
+    rows = np.array([[0.7, 0.2, 0.1]], np.float32)
+    target = np.array([[1.0, 0.0, 0.0]], np.float32)
+    plain, spread = -np.log(0.7), -(np.log(0.7) + np.log(0.2) + np.log(0.1)) / 3
+    loss = np.asarray(MarginalCrossentropy(smoothing=0.1)(target, rows))
+    assert loss == pytest.approx(0.9 * plain + 0.1 * spread, rel=1e-5)
+    single = np.asarray(
+        MarginalCrossentropy(smoothing=0.1)(np.ones((1, 1), "f"), np.full((1, 1), 0.8, "f"))
+    )
+    halves = -(np.log(0.8) + np.log(0.2)) / 2
+    assert single == pytest.approx(-0.9 * np.log(0.8) + 0.1 * halves, rel=1e-5)
