@@ -1,0 +1,74 @@
+"""Turn a trained network into the bundle that ships: calibrated, with its gate and model card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from features import build
+from judge import read_outputs
+from train import CLASSES
+
+from mri_tumor import TumorClassifier, persistence
+from mri_tumor.answers import DecisionRule, calibrate_rule
+from mri_tumor.backbones import get_backbone
+from mri_tumor.data import load_dataset
+from mri_tumor.images.preprocessing import Preprocessing
+
+SENSITIVITY = 0.99
+
+
+def main() -> None:
+    """Write the bundle."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with brain-tumor-mri and br35h")
+    parser.add_argument("--work", type=Path, required=True, help="folder of train.py")
+    parser.add_argument("--name", default="all", help="which of its models")
+    parser.add_argument("--card", type=Path, default=Path(__file__).with_name("MODEL_CARD.md"))
+    parser.add_argument("--output", type=Path, required=True)
+    given = parser.parse_args()
+    folder = given.work / given.name
+    model, _ = build(0)
+    model.load_weights(folder / "model.weights.h5")
+
+    found = read_outputs(folder)
+    held = found["part"] == "validation"
+    held &= (found["kind"] != "stripped") | found["stripped"]
+    plain = DecisionRule(classes=CLASSES, negative_class="notumor")
+    # Half of the calibration images are as other scanners would give them, so that the
+    # temperature and the prediction sets hold there too.
+    rule = calibrate_rule(
+        plain,
+        found["label"][held].tolist(),
+        plain.probabilities(found["outputs"][held]),
+        groups=found["group"][held],
+        sensitivity=SENSITIVITY,
+    )
+    dataset = load_dataset(
+        {"kaggle": given.data / "brain-tumor-mri" / "Training", "br35h": given.data / "br35h"}
+    )
+    classifier = TumorClassifier(weights="imagenet", augmentation="robust")
+    classifier.classes_ = np.array(CLASSES)
+    classifier.negative_class_ = "notumor"
+    classifier.rule_ = rule
+    classifier.preprocessing_ = Preprocessing()
+    classifier.backbone_ = get_backbone("MobileNetV2")
+    classifier.history_ = json.loads((folder / "history.json").read_text())
+    classifier.data_ = {"seen": sorted({name[:16] for name in dataset.content_hashes})}
+    classifier.metrics_ = {}
+    classifier.gate_ = None
+    classifier.model_ = model
+    classifier._compiled = None
+    persistence.save(
+        classifier,
+        given.output,
+        half_precision=True,
+        files={"MODEL_CARD.md": given.card.read_bytes()},
+    )
+    print(f"threshold {rule.threshold:.4f}, temperature {rule.temperature:.3f}: {given.output}")
+
+
+if __name__ == "__main__":
+    main()
