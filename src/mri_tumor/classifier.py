@@ -287,6 +287,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         self._require_model()
         self._check_parameters()
         parts = self._parts(X, y, groups, validation_data)
+        self.data_ = describe_data(X, validation_data, known=self.data_)
         plan = self._plan("finetune", epochs or self.finetune_epochs or FINETUNE_EPOCHS)
         self._train([plan], parts)
         return self
@@ -402,6 +403,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             specificity=specificity,
             coverage=coverage,
         )
+        self.data_ = describe_data(X, known=self.data_)
         return self
 
     # -- keeping ----------------------------------------------------------------------------

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mri_tumor.data.overlap import SeenImages
+from mri_tumor.data.splits import LeakWarning
 from mri_tumor.errors import ParameterError
 from mri_tumor.images.collection import as_collection, prepared_batches
-from mri_tumor.labelled import groups_of, labelled
+from mri_tumor.labelled import fingerprints, groups_of, labelled
 from mri_tumor.training.targets import encode
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from mri_tumor.answers.engine import Answering
     from mri_tumor.answers.rule import DecisionRule
+    from mri_tumor.data.overlap import Overlap
     from mri_tumor.evaluation import EvaluationReport
     from mri_tumor.explain.heatmap import Heatmap
     from mri_tumor.images.preprocessing import Geometry, Preprocessing
@@ -30,6 +34,7 @@ class Examines:
     classes_: NDArray[np.str_]
     negative_class_: str
     rule_: DecisionRule
+    data_: dict[str, Any]
     model_: keras.Model
     preprocessing_: Preprocessing
     seed: int
@@ -47,7 +52,8 @@ class Examines:
     ) -> EvaluationReport:
         """Measure the model on labelled images, with intervals.
 
-        An image that is refused or cannot be read counts as wrong, and as not covered.
+        An image that is refused or cannot be read counts as wrong, and as not covered. A
+        `LeakWarning` tells if the model was trained or calibrated on some of them.
 
         Parameters
         ----------
@@ -79,6 +85,8 @@ class Examines:
         self._require_model()
         images, labels = labelled(X, y)
         encode(labels, self.classes_, self.negative_class_)
+        if seen := self.overlap(X):
+            warnings.warn(str(seen), LeakWarning, stacklevel=2)
         rows, refused = self._answering().answers(images)
         return evaluate_predictions(
             labels,
@@ -92,6 +100,27 @@ class Examines:
             n_bootstrap=n_bootstrap,
             seed=self.seed,
         )
+
+    def overlap(self, X: Any) -> Overlap:
+        """Count the images that the model was made with, near-copies included.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images; those that cannot be read are left out.
+
+        Returns
+        -------
+        Overlap
+            True where there are any.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no model yet.
+        """
+        self._require_model()
+        return SeenImages.from_dict(self.data_).overlap(fingerprints(X))
 
     def explain(
         self,

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mri_tumor.data.overlap import Prints, SeenImages, prints_of
 from mri_tumor.errors import DataError
 from mri_tumor.images.collection import ImageCollection, as_collection
 from mri_tumor.training.targets import cut_validation, near_duplicate_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -64,13 +65,37 @@ def negative_of(X: Any, negative_class: str | None) -> str | None:
     return negative_class or getattr(X, "negative_class", None)
 
 
-def describe_data(X: Any, validation_data: Any) -> dict[str, Any]:
-    """Return what a bundle keeps of its training data: hashes, by which leaks are found."""
-    hashes = [
-        *getattr(X, "content_hashes", ()),
-        *getattr(validation_data, "content_hashes", ()),
-    ]
-    return {"seen": sorted({name[:16] for name in hashes})} if hashes else {}
+def fingerprints(X: Any) -> Prints:
+    """Return the hashes of images: those that a data set brings, or else newly made ones."""
+    if hasattr(X, "content_hashes") and hasattr(X, "perceptual_hashes"):
+        return X.content_hashes, X.perceptual_hashes
+    return prints_of(as_collection(X))
+
+
+def describe_data(
+    X: Any, validation_data: Any = None, *, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what a bundle keeps of its training data: hashes, by which leaks are found.
+
+    Parameters
+    ----------
+    X : paths, array or data set
+        Images that a model is made with.
+    validation_data : data set, (X, y) or None
+        More of them.
+    known : mapping, optional
+        What was kept so far, to be added to.
+
+    Returns
+    -------
+    dict
+        What JSON can hold.
+    """
+    if isinstance(validation_data, tuple):
+        validation_data = validation_data[0]
+    parts = [X] if validation_data is None else [X, validation_data]
+    seen = SeenImages.of(fingerprints(part) for part in parts)
+    return {**(known or {}), **seen.joined(SeenImages.from_dict(known or {})).to_dict()}
 
 
 def training_and_validation(

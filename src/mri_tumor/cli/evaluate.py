@@ -62,21 +62,23 @@ def evaluate(
       mri-tumor evaluate scans/ --model my-model
       mri-tumor evaluate my-model/split.csv --part test --model my-model --json
     """
+    from mri_tumor.data import LeakWarning
+
     classifier = load_model(model)
     dataset, notes = _load(data, classifier, part)
-    seen = _seen(classifier, dataset)
+    seen = classifier.overlap(dataset)
     if seen:
-        notes.append(
-            f"{seen} of these {len(dataset)} images were trained on: the figures below flatter "
-            "the model."
-        )
+        notes.append(str(seen))
     for note in notes:
         click.echo(f"warning: {note}", err=True)
-    report = classifier.evaluate(dataset, threshold=threshold)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakWarning)  # told above
+        report = classifier.evaluate(dataset, threshold=threshold)
     found = {
         **report.to_dict(),
         "model": model,
-        "n_trained_on": seen,
+        "n_trained_on": seen.n_near,
+        "n_trained_on_identical": seen.n_identical,
         "left_out": [{"file": one.path, "reason": one.reason} for one in dataset.problems],
     }
     if output:
@@ -114,9 +116,3 @@ def _load(
         message = f"{data[0]}: names no images of the part {part!r}. Use --part all."
         raise DataError(message)
     return chosen, notes
-
-
-def _seen(classifier: TumorClassifier, dataset: Dataset) -> int:
-    """Count the images that the model was trained on, by the hash of their pixels."""
-    known = set(classifier.data_.get("seen", ()))
-    return sum(name[:16] in known for name in dataset.content_hashes)
