@@ -5,14 +5,17 @@ The classifier puts TensorFlow behind it, the runtime LiteRT; what they say is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from mri_tumor.assessment import Assessment, failed, refused
-from mri_tumor.images.collection import ImageCollection, as_collection, prepared_batches
+from mri_tumor.images.collection import ImageCollection, as_collection, batches_ahead
+from mri_tumor.images.stream import Picture, as_pictures
 from mri_tumor.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -85,9 +88,20 @@ class Answering:
 
     def batches(self, images: ImageCollection, *, gated: bool = True) -> Iterator[Answered]:
         """Yield the images in batches, with what the network says of them."""
+        readers = (partial(images.read, i) for i in range(len(images)))
+        yield from self.stream(readers, count=len(images), gated=gated)
+
+    def stream(
+        self,
+        readers: Iterable[Callable[[], NDArray[np.uint8]]],
+        *,
+        count: int | None = None,
+        gated: bool = True,
+    ) -> Iterator[Answered]:
+        """Do the same for images that come one after the other; positions count from 0."""
         n_classes = len(self.rule.classes)
-        with progress_bar("Predicting", len(images), show=self.show_progress) as advance:
-            for batch in prepared_batches(images, self.preprocessing, batch_size=self.batch_size):
+        with progress_bar("Predicting", count, show=self.show_progress) as advance:
+            for batch in batches_ahead(readers, self.preprocessing, batch_size=self.batch_size):
                 rows, reasons = np.zeros((0, n_classes)), ("",) * len(batch.indices)
                 if batch.indices:
                     outputs, maps = self.network(batch.values)
@@ -135,16 +149,37 @@ class Answering:
         return rows, without
 
     def assess_each(self, X: Any) -> Iterator[Assessment]:
-        """Yield an assessment of each image in order, in bounded memory; never raise for one."""
-        images = as_collection(X)
-        for answered in self.batches(images):
-            found: dict[int, Assessment] = {
-                i: failed(images.names[i], error) for i, error in answered.batch.errors.items()
+        """Yield an assessment of each image in order, in bounded memory; never raise for one.
+
+        An iterator of paths, arrays or pictures is taken as it comes, without its length.
+        """
+        pictures, count = as_pictures(X)
+        for _, assessment in self.assess_stream(pictures, count=count):
+            yield assessment
+
+    def assess_stream(
+        self, pictures: Iterable[Picture], *, count: int | None = None
+    ) -> Iterator[tuple[Picture, Assessment]]:
+        """Yield each picture with its assessment, in order; at most two batches are ahead."""
+        waiting: deque[Picture] = deque()
+
+        def readers() -> Iterator[Callable[[], NDArray[np.uint8]]]:
+            for picture in pictures:
+                waiting.append(picture)
+                yield picture.decode
+
+        for answered in self.stream(readers(), count=count):
+            answers: dict[int, Callable[[str], Assessment]] = {
+                i: partial(failed, error=error) for i, error in answered.batch.errors.items()
             }
             for i, row, reason in zip(
                 answered.batch.indices, answered.rows, answered.reasons, strict=True
             ):
-                name = images.names[i]
-                found[i] = refused(name, reason) if reason else self.rule.assess(name, row)
-            for i in sorted(found):
-                yield found[i]
+                answers[i] = (
+                    partial(refused, reason=reason)
+                    if reason
+                    else partial(self.rule.assess, row=row)
+                )
+            for i in sorted(answers):
+                picture = waiting.popleft()
+                yield picture, answers[i](picture.name)

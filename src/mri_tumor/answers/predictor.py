@@ -6,13 +6,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
 
     from mri_tumor.answers.engine import Answering
     from mri_tumor.assessment import Assessment
+    from mri_tumor.images.stream import Picture
 
 
 class PredictsFromImages:
@@ -108,8 +109,8 @@ class PredictsFromImages:
 
         Parameters
         ----------
-        X : paths, array or data set
-            Images.
+        X : paths, array, data set, or an iterator of paths or arrays
+            Images; an iterator is taken as it comes, and may be longer than memory or endless.
         threshold : float, optional
             Smallest probability of a tumour that counts as one, instead of the model's own.
 
@@ -119,3 +120,24 @@ class PredictsFromImages:
             One per image, in order.
         """
         yield from self._answering(threshold).assess_each(X)
+
+    def assess_stream(
+        self, pictures: Iterable[Picture], *, threshold: float | None = None
+    ) -> Iterator[tuple[Picture, Assessment]]:
+        """Yield pictures with what `assess_each` says of them, in bounded memory.
+
+        Parameters
+        ----------
+        pictures : iterable of Picture
+            Images by name, each with what reads it; taken at most two batches ahead.
+        threshold : float, optional
+            Smallest probability of a tumour that counts as one, instead of the model's own.
+
+        Yields
+        ------
+        picture : Picture
+            As it was given.
+        assessment : Assessment
+            What it shows.
+        """
+        yield from self._answering(threshold).assess_stream(pictures)

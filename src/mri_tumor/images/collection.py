@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +18,7 @@ from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
 from mri_tumor.images.reading import read_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -163,10 +164,41 @@ def prepared_batches(
     PreparedBatch
         Every image is in one batch, among its values or its errors.
     """
+    readers = (partial(images.read, index) for index in range(len(images)))
+    yield from batches_ahead(
+        readers, settings, batch_size=batch_size, workers=workers, prepare=prepare
+    )
 
-    def load(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Geometry] | ImageError:
+
+def batches_ahead(
+    readers: Iterable[Callable[[], NDArray[np.uint8]]],
+    settings: Preprocessing,
+    *,
+    batch_size: int = 32,
+    workers: int | None = None,
+    prepare: Prepare | None = None,
+) -> Iterator[PreparedBatch]:
+    """Do what `prepared_batches` does for images that come one after the other, without end.
+
+    Parameters
+    ----------
+    readers : iterable of callable
+        Each reads one image, grey, uint8 of shape (h, w), or raises ImageError. No more of them
+        are taken than two batches need.
+    settings, batch_size, workers, prepare
+        As in `prepared_batches`.
+
+    Yields
+    ------
+    PreparedBatch
+        Positions count the readers from 0.
+    """
+
+    def load(
+        index: int, read: Callable[[], NDArray[np.uint8]]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Geometry] | ImageError:
         try:
-            image = images.read(index)
+            image = read()
         except ImageError as error:
             return error
         values, geometry = prepare(image, index) if prepare else preprocess(image, settings)
@@ -175,15 +207,17 @@ def prepared_batches(
     workers = workers or min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers, thread_name_prefix="mri-tumor-read") as pool:
         pending: list[tuple[int, Future[Any]]] = []
-        upcoming = iter(range(len(images)))
+        upcoming = enumerate(readers)
         try:
             while True:
                 ahead = 2 * batch_size - len(pending)
-                pending += [(i, pool.submit(load, i)) for i in islice(upcoming, ahead)]
+                pending += [(i, pool.submit(load, i, read)) for i, read in islice(upcoming, ahead)]
                 if not pending:
                     return
                 ready, pending = pending[:batch_size], pending[batch_size:]
                 yield _as_batch([(i, future.result()) for i, future in ready], settings.size)
+                # Futures hold their images: let go of them before the next ones come.
+                del ready
         finally:
             for _, future in pending:
                 future.cancel()
