@@ -171,6 +171,11 @@ def test_the_twin_says_the_same(written):
     assert plain["dataset"]["source"] == "<script>alert(1)</script>"
     assert plain["history"]["val_loss"] == [0.2, 0.3]
     assert len(plain["worst"]) <= 10
+    # Named from the folder they share, not from the root of this machine.
+    assert all("/" not in row["file"].replace("'/", "") for row in plain["least_certain"])
+    pairs = plain["most_confused"]
+    matrix = np.array(plain["evaluation"]["confusion_matrix"])
+    assert sum(row["images"] for row in pairs) == matrix.sum() - np.trace(matrix)
     assert plain["versions"] == {"mri_tumor": "0.1.0"}
     items = {item["number"]: item for item in plain["claim"]}
     assert sorted(items) == list(range(1, 43))
@@ -293,6 +298,12 @@ def test_plain_data(tmp_path):
         "2": [True, str(tmp_path), [3]],
     }
     assert plainly(object()).startswith("<object")
+
+
+def test_the_checklist_names_the_epoch_by_the_loss_that_chose_it():
+    history = {"val_loss": [0.2, 0.3], "val_calibrated_loss": [0.19, 0.1]}
+    text = {i.number: i.text for i in claim_items(bare(), history=history)}[26]
+    assert text == "Epoch 2 of 2 has the lowest validation loss after the best temperature."
 
 
 def test_the_checklist_of_a_bare_run():

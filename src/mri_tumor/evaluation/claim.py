@@ -184,7 +184,9 @@ def _from_settings(
 
 
 def _from_history(history: Mapping[str, Any]) -> dict[int, str]:
-    losses = list(history.get("val_loss", ()))
+    # Epochs are judged by the loss after the best temperature, where that was kept.
+    judged = "val_calibrated_loss" if history.get("val_calibrated_loss") else "val_loss"
+    losses = list(history.get(judged, ()))
     stages = [str(stage) for stage in history.get("stage", ())]
     spent = ", ".join(f"{stage} {stages.count(stage)}" for stage in dict.fromkeys(stages))
     found = {}
@@ -192,7 +194,8 @@ def _from_history(history: Mapping[str, Any]) -> dict[int, str]:
         found[25] = f"Epochs by stage: {spent}."
     if losses:
         best = min(range(len(losses)), key=losses.__getitem__) + 1
-        found[26] = f"Epoch {best} of {len(losses)} has the lowest validation loss."
+        after = " after the best temperature" if judged != "val_loss" else ""
+        found[26] = f"Epoch {best} of {len(losses)} has the lowest validation loss{after}."
     return found
 
 
