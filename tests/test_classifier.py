@@ -161,8 +161,8 @@ def test_predict_and_explain_raise_for_an_unreadable_file(fitted, tmp_path):
             ask([bad])
 
 
-def test_an_unreadable_image_counts_as_wrong(fitted, unseen, tmp_path):
-    images, labels = unseen
+def test_an_unreadable_image_counts_as_wrong(fitted, tmp_path):
+    images, labels = blobs(seed=11)
     paths = []
     for i, image in enumerate(images):
         paths.append(tmp_path / f"{i}.png")
@@ -187,7 +187,7 @@ def test_heatmaps_lie_on_the_image_as_given(fitted, unseen):
 def test_a_data_set_brings_labels_and_groups(tiny, blob_folder):
     from mri_tumor.data import load_dataset
 
-    data = load_dataset(blob_folder, group_by="file")
+    data = load_dataset(blob_folder)
     clf = small().fit(data.train, validation_data=data.validation)
     assert clf.classes_.tolist() == ["notumor", "tumor"]
     assert set(clf.data_["seen"]) == {
