@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     default=4e-4,
     show_default=True,
 )
+@click.option(
+    "--sensitivity",
+    type=click.FloatRange(0, 1),
+    help="Keep this sensitivity when the threshold is chosen. Without this option and the next "
+    "the threshold has the best mean of sensitivity and specificity.",
+)
+@click.option("--specificity", type=click.FloatRange(0, 1), help="Keep this specificity instead.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--patience", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--class-weight", type=click.Choice(["balanced", "none"]), default="none")
@@ -80,6 +87,8 @@ def train(
     as_json: bool,
     seed: int,
     class_weight: str,
+    sensitivity: float | None,
+    specificity: float | None,
     **settings: Any,
 ) -> int:
     """Train a model on a folder of images, measure it, and save it.
@@ -110,6 +119,7 @@ def train(
     say(dataset.summary())
     for note in notes:
         say(f"warning: {note}")
+    for_epochs, for_threshold = halve(dataset.validation, seed=seed)
     classifier = TumorClassifier(
         weights=None if weights == "none" else weights,
         class_weight=None if class_weight == "none" else class_weight,
@@ -117,9 +127,11 @@ def train(
         seed=seed,
         verbose=1,
         **settings,
-    ).fit(dataset.train, validation_data=dataset.validation)
-    seconds = time.perf_counter() - started
+    ).fit(dataset.train, validation_data=for_epochs)
     classifier.verbose = 0
+    if for_threshold is not None:
+        classifier.calibrate(for_threshold, sensitivity=sensitivity, specificity=specificity)
+    seconds = time.perf_counter() - started
     report = classifier.evaluate(dataset.test)
     keep(classifier, report, dataset, output, seconds=seconds)
     if as_json:
@@ -156,6 +168,20 @@ def load(
             progress=progress,
         )
     return dataset, [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+
+
+def halve(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset | None]:
+    """Halve the validation part by group: one chooses the epoch, the other the threshold.
+
+    A part that is too small to be halved chooses the epoch alone.
+    """
+    from mri_tumor.training.targets import cut_validation
+
+    try:
+        rows, held = cut_validation(validation.labels, validation.groups, fraction=0.5, seed=seed)
+    except DataError:
+        return validation, None
+    return validation.subset(rows), validation.subset(held)
 
 
 def keep(
@@ -200,6 +226,7 @@ def describe(
         },
         "peak_validation_accuracy": max(history["val_accuracy"]),
         "dataset": _about(dataset),
+        "rule": classifier.rule_.to_dict(),
         "test": report.to_dict(),
     }
 
