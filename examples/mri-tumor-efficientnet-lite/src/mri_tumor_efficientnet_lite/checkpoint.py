@@ -202,8 +202,8 @@ class _Machine:
                 stack.append(tuple(self.since_mark()))
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 stack.append(tuple(self.pop(int(name[-1]))))
-            case "APPENDS":
-                items = self.since_mark()
+            case "APPEND" | "APPENDS":
+                items = self.pop(1) if name == "APPEND" else self.since_mark()
                 _of(list, stack[-1]).extend(items)
             case "SETITEM" | "SETITEMS":
                 items = self.pop(2) if name == "SETITEM" else self.since_mark()
