@@ -103,7 +103,7 @@ def find_bundle(name: str | os.PathLike[str]) -> Path:
 
 def write_bundle(
     path: str | os.PathLike[str],
-    model: keras.Model,
+    model: keras.Model | None,
     metadata: Mapping[str, Any],
     *,
     half_precision: bool = False,
@@ -115,8 +115,8 @@ def write_bundle(
     ----------
     path : str or path
         Folder to write; an older bundle there is replaced.
-    model : keras.Model
-        The model.
+    model : keras.Model or None
+        The model; None for an exported one, whose networks are among `files`.
     metadata : mapping
         What JSON can hold; the format version and the hashes are added.
     half_precision : bool, default=False
@@ -145,9 +145,10 @@ def write_bundle(
     except OSError as error:
         raise BundleError(f"{target}: cannot be written ({error.strerror}).") from error
     try:
-        model.save(scratch / MODEL)
-        if half_precision:
-            _halve(scratch / MODEL)
+        if model is not None:
+            model.save(scratch / MODEL)
+            if half_precision:
+                _halve(scratch / MODEL)
         for name, content in (files or {}).items():
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             (scratch / name).write_bytes(content)
@@ -160,6 +161,35 @@ def write_bundle(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return read_bundle(target)
+
+
+def extend_bundle(
+    bundle: Bundle, metadata: Mapping[str, Any], files: Mapping[str, bytes]
+) -> Bundle:
+    """Add files and metadata to a bundle; a crash leaves it as it was.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        From `read_bundle`.
+    metadata : mapping
+        What JSON can hold; replaces entries of the same name.
+    files : mapping of str to bytes
+        Files by their place in the folder; an older one is replaced.
+
+    Returns
+    -------
+    Bundle
+        What is there now.
+
+    Raises
+    ------
+    BundleError
+        If the folder cannot be written.
+    """
+    kept = {name: bundle.path / name for name in bundle.metadata["files"]}
+    contents = {**{name: path.read_bytes() for name, path in kept.items()}, **files}
+    return write_bundle(bundle.path, None, {**bundle.metadata, **metadata}, files=contents)
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -223,6 +253,12 @@ def load_keras_model(bundle: Bundle) -> keras.Model:
     import keras
 
     file = bundle.path / MODEL
+    if MODEL not in bundle.metadata["files"]:
+        message = (
+            f"{bundle.path}: is an exported model without {MODEL}. Use mri_tumor.runtime.load, or "
+            "the model that it was exported from."
+        )
+        raise BundleError(message)
     _check_keras_file(file)
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=True)
@@ -271,7 +307,8 @@ def _check_metadata(file: Path, metadata: Any) -> None:
         )
         raise BundleError(message)
     missing = [name for name in _REQUIRED if name not in metadata]
-    if missing or MODEL not in metadata["files"]:
+    # An exported model has other networks instead, which its runtimes name.
+    if missing or not (MODEL in metadata["files"] or metadata.get("runtimes")):
         message = f"{file}: lacks {', '.join(missing) or MODEL}. Save the model again."
         raise BundleError(message)
 

@@ -29,6 +29,14 @@ class BundleError(MRITumorError, ValueError):
     """A saved model is incomplete, damaged, unsafe or from elsewhere."""
 
 
+class ExportError(MRITumorError, ValueError):
+    """An exported model would not answer as its original does."""
+
+
+class MissingExtraError(MRITumorError, ImportError):
+    """A package that only some installs have is needed; the message names it."""
+
+
 class CheckpointError(MRITumorError, ValueError):
     """What an unfinished run left cannot be gone on from: in use, damaged, or of another run."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Send what native code writes to standard error nowhere, while the block runs."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -32,7 +32,7 @@ def load_quietly() -> None:
     first log lines come before any setting of its own applies.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr():
+    with silent_stderr():
         import keras  # noqa: F401
         import tensorflow as tf
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from mri_tumor.explain.targets import Targets
+
 
 @dataclass(frozen=True, eq=False)
 class PooledHead:
@@ -171,21 +173,48 @@ class PooledHead:
             class_names=class_names,
             negative_class=negative_class,
         )
-        masked = np.where(targets.mask, self.scores(values), -np.inf)
+        return normalise(self.evidence(values, targets, shape=shape))
+
+    def chosen(self, scores: NDArray[np.float32], targets: Targets) -> NDArray[np.int64]:
+        """Return the likeliest class of each mask, shape (n,), from scores (n, n_classes)."""
+        return np.asarray(np.where(targets.mask, scores, -np.inf).argmax(axis=1), dtype=np.int64)
+
+    def evidence(
+        self, features: ArrayLike, targets: Targets, *, shape: tuple[int, int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the maps of :meth:`grad_cam` in the range that they have before normalising.
+
+        Parameters
+        ----------
+        features : array_like of float, shape (n, a, b, channels)
+            The feature map.
+        targets : Targets
+            What to explain in each image.
+        shape : tuple of int, optional
+            Height and width of the maps; by default those of the feature map.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, h, w)
+            Evidence, zero or more.
+        """
+        values = self._check(features)
+        scores = self.scores(values)
+        masked = np.where(targets.mask, scores, -np.inf)
         highest = masked.max(axis=1, keepdims=True)
         # The log of a sum of exponentials has the softmax as its gradient.
         grown = np.exp(masked - highest)
         share = np.where(
             targets.summed[:, None],
             grown / grown.sum(axis=1, keepdims=True),
-            np.eye(self.n_classes)[masked.argmax(axis=1)],
+            np.eye(self.n_classes)[self.chosen(scores, targets)],
         )
         weights = self.gradient(values, share)[:, :, None]
         n, rows, columns, channels = values.shape
         cells = values.reshape(n, rows * columns, channels)
         maps = np.maximum(cells @ weights, 0.0)[..., 0].reshape(n, rows, columns)
         size = (np.abs(cells) @ np.abs(weights)).max(axis=(1, 2), initial=0.0)
-        return normalise(drop_rounding(enlarge(maps, shape or (rows, columns)), size))
+        return drop_rounding(enlarge(maps, shape or (rows, columns)), size)
 
     def _hidden(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(values.mean(axis=(1, 2)) @ self.w1 + self.b1)

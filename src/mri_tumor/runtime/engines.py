@@ -1,0 +1,205 @@
+"""What runs a network, by name, and which file of a saved model it reads."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mri_tumor.errors import BundleError, MissingExtraError, ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# One image gains nothing from more threads than this (MobileNetV2), and whole folders are read
+# by others meanwhile.
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec:
+    """An engine, before it is loaded.
+
+    Parameters
+    ----------
+    module : str
+        Module of this package with ``open_network``.
+    formats : tuple of str
+        Formats of network files that it reads, the preferred one first.
+    package : str
+        What must be installed.
+    extra : str
+        Extra of this library that installs it; empty where the library itself does.
+    batch_size : int
+        Images per call at which it is quickest.
+    """
+
+    module: str
+    formats: tuple[str, ...]
+    package: str
+    extra: str
+    batch_size: int
+
+
+# LiteRT is quickest one image at a time: activations stay in the processor's cache, and no
+# batch is ever resized or padded. The other two spread a batch over the threads.
+ENGINES: Mapping[str, EngineSpec] = MappingProxyType(
+    {
+        "litert": EngineSpec(
+            module="litert", formats=("litert",), package="ai-edge-litert", extra="", batch_size=1
+        ),
+        "litert-int8": EngineSpec(
+            module="litert",
+            formats=("litert-int8",),
+            package="ai-edge-litert",
+            extra="",
+            batch_size=1,
+        ),
+        "onnx": EngineSpec(
+            module="onnx", formats=("onnx",), package="onnxruntime", extra="onnx", batch_size=8
+        ),
+        "onnx-int8": EngineSpec(
+            module="onnx",
+            formats=("onnx-int8",),
+            package="onnxruntime",
+            extra="onnx",
+            batch_size=8,
+        ),
+        "openvino": EngineSpec(
+            module="openvino",
+            formats=("openvino", "onnx", "litert"),
+            package="openvino",
+            extra="openvino",
+            batch_size=8,
+        ),
+        "openvino-int8": EngineSpec(
+            module="openvino",
+            formats=("onnx-int8",),
+            package="openvino",
+            extra="openvino",
+            batch_size=8,
+        ),
+    }
+)
+"""Every engine by its name, the default first."""
+
+
+def open_engine(
+    name: str,
+    path: Path,
+    *,
+    size: int,
+    threads: int | None = None,
+    batch_size: int | None = None,
+) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+    """Make a network ready to answer.
+
+    Parameters
+    ----------
+    name : str
+        One of `ENGINES`.
+    path : Path
+        File of the network.
+    size : int
+        Side of its input in pixels.
+    threads : int, optional
+        Threads to compute with; by default those of this process, at most 4.
+    batch_size : int, optional
+        Images per call; by default what is quickest with the engine.
+
+    Returns
+    -------
+    callable
+        From images in [0, 255], any number type, shape (n, size, size, 3), to the outputs,
+        shape (n, n_outputs), and the feature map, shape (n, rows, columns, channels).
+
+    Raises
+    ------
+    BundleError
+        If the file is no such network.
+    MissingExtraError
+        If the engine's package is not installed.
+    ParameterError
+        If the engine is unknown, or a number below 1.
+    """
+    spec = engine_spec(name)
+    for argument, value in (("threads", threads), ("batch_size", batch_size)):
+        if value is not None and value < 1:
+            raise ParameterError(f"{argument}: must be 1 or more. Received: {value!r}")
+    rows = batch_size or spec.batch_size
+    try:
+        module = importlib.import_module(f"mri_tumor.runtime.{spec.module}")
+        run = module.open_network(
+            path, threads=threads or default_threads(), batch_size=rows, size=size
+        )
+    except ImportError as error:
+        raise missing_extra(f"the engine {name!r}", spec.package, spec.extra) from error
+    except (ValueError, RuntimeError, OSError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        message = f"{path}: {spec.package} cannot load this network ({first}). Export it again."
+        raise BundleError(message) from error
+    return lambda values: _run_all(run, values, rows, path)
+
+
+def engine_spec(name: str) -> EngineSpec:
+    """Return an engine by its name.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+    """
+    if name not in ENGINES:
+        message = f"engine: unknown {name!r}; use one of {', '.join(ENGINES)}"
+        raise ParameterError(message)
+    return ENGINES[name]
+
+
+def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
+    """Return the error that names what to install."""
+    wanted = f"mri-tumor[{extra}]" if extra else package
+    return MissingExtraError(
+        f"{what} needs the package {package}, which is not installed. Install it with "
+        f"`pip install '{wanted}'`."
+    )
+
+
+def default_threads() -> int:
+    """Return how many threads to compute with: the processors given to us, at most 4."""
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        usable = os.cpu_count() or 1
+    return min(_MOST_THREADS, usable)
+
+
+def _run_all(
+    run: Callable[[NDArray[np.float32]], list[NDArray[Any]]],
+    values: NDArray[Any],
+    rows: int,
+    path: Path,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Run any number of images through a network that takes `rows` at a time."""
+    outputs, maps = [], []
+    for start in range(0, len(values), rows):
+        part = np.asarray(values[start : start + rows], dtype=np.float32)
+        missing = rows - len(part)
+        if missing:
+            part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
+        found = {array.ndim: array for array in run(part)}
+        if set(found) != {2, 4}:
+            message = (
+                f"{path}: a network must give probabilities and a feature map. Received: arrays "
+                f"of {sorted(found)} dimensions. Export the model again."
+            )
+            raise BundleError(message)
+        outputs.append(found[2][: rows - missing])
+        maps.append(found[4][: rows - missing])
+    return np.concatenate(outputs), np.concatenate(maps)
