@@ -48,7 +48,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def training_figures(
-    history: Mapping[str, Sequence[Any]], report: EvaluationReport
+    history: Mapping[str, Sequence[Any]], report: EvaluationReport, *, temperature: float = 1.0
 ) -> dict[str, bytes]:
     """Draw what a training and its evaluation showed.
 
@@ -58,13 +58,16 @@ def training_figures(
         As in `TumorClassifier.history_`.
     report : EvaluationReport
         The evaluation of the test part.
+    temperature : float, default=1.0
+        What its probabilities were calibrated by.
 
     Returns
     -------
     dict of str to bytes
         PNG files by their place in the bundle.
     """
-    from mri_tumor.plots import plot_confusion_matrix, plot_history
+    from mri_tumor.evaluation.rule_check import reliability_before_and_after
+    from mri_tumor.plots import plot_confusion_matrix, plot_history, plot_reliability
 
     figures = {}
     figure, axes = new_figure(2)
@@ -76,4 +79,14 @@ def training_figures(
         report.confusion_matrix, report.classes, refused=report.refused_by_class, ax=axes[0]
     )
     figures["figures/confusion.png"] = as_png(figure)
+    if report.images is None:
+        return figures
+    figure, axes = new_figure(2, height=5.0)
+    report.plot_roc(ax=axes[0])
+    report.plot_precision_recall(ax=axes[1])
+    figures["figures/curves.png"] = as_png(figure)
+    if curves := reliability_before_and_after(report, temperature=temperature):
+        figure, axes = new_figure(height=5.0)
+        plot_reliability(curves, ax=axes[0])
+        figures["figures/reliability.png"] = as_png(figure)
     return figures

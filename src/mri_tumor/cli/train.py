@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mri_tumor.cli.deciding import set_aside, tell_decisions
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
 from mri_tumor.errors import DataError
 
@@ -55,19 +56,29 @@ if TYPE_CHECKING:
     default=4e-4,
     show_default=True,
 )
-@click.option(
-    "--sensitivity",
-    type=click.FloatRange(0, 1),
-    help="Keep this sensitivity when the threshold is chosen. Without this option and the next "
-    "the threshold has the best mean of sensitivity and specificity.",
-)
-@click.option("--specificity", type=click.FloatRange(0, 1), help="Keep this specificity instead.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--patience", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--class-weight", type=click.Choice(["balanced", "none"]), default="none")
 @click.option("--focal-gamma", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option(
     "--no-cache", is_flag=True, help="Draw fresh variants every epoch (many times slower)."
+)
+@click.option(
+    "--sensitivity",
+    type=click.FloatRange(0, 1),
+    help="Sensitivity that the threshold keeps, at the best specificity.",
+)
+@click.option(
+    "--specificity",
+    type=click.FloatRange(0, 1),
+    help="Specificity that it keeps instead. With neither, the mean of both is best.",
+)
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Share of prediction sets that hold the true class.",
 )
 @click.option(
     "--new-split", is_flag=True, help="Ignore Training and Testing folders; split by group."
@@ -89,6 +100,7 @@ def train(
     class_weight: str,
     sensitivity: float | None,
     specificity: float | None,
+    coverage: float,
     **settings: Any,
 ) -> int:
     """Train a model on a folder of images, measure it, and save it.
@@ -101,11 +113,15 @@ def train(
     Examples:
       mri-tumor train scans/
       mri-tumor train scans/ --task binary --output my-model --json
+      mri-tumor train scans/ --sensitivity 0.98
     """
+    if sensitivity is not None and specificity is not None:
+        raise click.UsageError("Give --sensitivity or --specificity: a threshold keeps one.")
     from mri_tumor.framework import load_quietly
 
     load_quietly()
     from mri_tumor.classifier import TumorClassifier
+    from mri_tumor.reporting import describe_decisions
 
     started = time.perf_counter()
     try:
@@ -119,7 +135,7 @@ def train(
     say(dataset.summary())
     for note in notes:
         say(f"warning: {note}")
-    for_epochs, for_threshold = halve(dataset.validation, seed=seed)
+    choosing, calibration = set_aside(dataset.validation, seed=seed, say=say)
     classifier = TumorClassifier(
         weights=None if weights == "none" else weights,
         class_weight=None if class_weight == "none" else class_weight,
@@ -127,17 +143,20 @@ def train(
         seed=seed,
         verbose=1,
         **settings,
-    ).fit(dataset.train, validation_data=for_epochs)
+    ).fit(dataset.train, validation_data=choosing)
     classifier.verbose = 0
-    if for_threshold is not None:
-        classifier.calibrate(for_threshold, sensitivity=sensitivity, specificity=specificity)
+    if calibration is not None:
+        classifier.calibrate(
+            calibration, sensitivity=sensitivity, specificity=specificity, coverage=coverage
+        )
     seconds = time.perf_counter() - started
     report = classifier.evaluate(dataset.test)
-    keep(classifier, report, dataset, output, seconds=seconds)
+    keep(classifier, report, dataset, output, seconds=seconds, calibration=calibration)
     if as_json:
         write_json(describe(classifier, report, dataset, output, seconds))
     else:
         click.echo(report)
+        click.echo(tell_decisions(describe_decisions(classifier.rule_, report)))
         click.echo(f"\nTrained in {seconds:.0f} s. Saved in {output}. Use it:")
         click.echo(f"  mri-tumor predict scan.png --model {output}")
     return 0
@@ -170,20 +189,6 @@ def load(
     return dataset, [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
 
 
-def halve(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Halve the validation part by group: one chooses the epoch, the other the threshold.
-
-    A part that is too small to be halved chooses the epoch alone.
-    """
-    from mri_tumor.training.targets import cut_validation
-
-    try:
-        rows, held = cut_validation(validation.labels, validation.groups, fraction=0.5, seed=seed)
-    except DataError:
-        return validation, None
-    return validation.subset(rows), validation.subset(held)
-
-
 def keep(
     classifier: TumorClassifier,
     report: EvaluationReport,
@@ -191,19 +196,39 @@ def keep(
     output: Path,
     *,
     seconds: float,
+    calibration: Dataset | None,
 ) -> None:
     """Save the model with its figures, report and split."""
     from mri_tumor import persistence
+    from mri_tumor.evaluation.html_report import render_html_report
     from mri_tumor.figures import training_figures
+    from mri_tumor.reporting import about_dataset, describe_decisions, report_content
 
-    figures = report.to_dict()
-    classifier.metrics_ = figures
+    classifier.metrics_ = report.to_dict()
+    frame = dataset.to_frame()
+    held = set(() if calibration is None else calibration.paths)
+    frame["use"] = frame["split"].mask(frame["path"].isin(held), "calibration")
+    split = (
+        "As the folders or the table name the parts, and by group in proportion to classes and "
+        f"sources where they do not (seed {classifier.seed}); split.csv names every image."
+    )
+    if held:
+        split += f" {len(held):,} validation images chose no epoch and were calibrated on."
+    html, twin = render_html_report(
+        report, **report_content(classifier, report, dataset=dataset, split=split)
+    )
     files = {
         "evaluation.json": (report.to_json(include_images=False) + "\n").encode(),
-        "split.csv": dataset.to_frame().to_csv(index=False).encode(),
-        **training_figures(classifier.history_, report),
+        "report.html": html.encode(),
+        "report.json": twin.encode(),
+        "split.csv": frame.to_csv(index=False).encode(),
+        **training_figures(classifier.history_, report, temperature=classifier.rule_.temperature),
     }
-    extra = {"training_seconds": round(seconds, 1), "dataset": _about(dataset)}
+    extra = {
+        "training_seconds": round(seconds, 1),
+        "dataset": about_dataset(dataset),
+        "calibration": describe_decisions(classifier.rule_, report),
+    }
     persistence.save(classifier, output, extra=extra, files=files)
 
 
@@ -215,6 +240,8 @@ def describe(
     seconds: float,
 ) -> dict[str, Any]:
     """Return the result of a training as JSON has it."""
+    from mri_tumor.reporting import about_dataset, describe_decisions
+
     history = classifier.history_
     return {
         "model": str(output),
@@ -225,20 +252,11 @@ def describe(
             stage: history["stage"].count(stage) for stage in dict.fromkeys(history["stage"])
         },
         "peak_validation_accuracy": max(history["val_accuracy"]),
-        "dataset": _about(dataset),
+        "dataset": about_dataset(dataset),
         "rule": classifier.rule_.to_dict(),
+        "calibration": describe_decisions(classifier.rule_, report),
+        "report": str(output / "report.html"),
         "test": report.to_dict(),
-    }
-
-
-def _about(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "n_images": len(dataset),
-        "n_groups": len(set(dataset.groups.tolist())),
-        "counts": dataset.counts(),
-        "fingerprint": dataset.fingerprint,
-        "n_left_out": len(dataset.problems),
-        "left_out": [{"file": one.path, "reason": one.reason} for one in dataset.problems[:100]],
     }
 
 

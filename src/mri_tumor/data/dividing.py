@@ -7,7 +7,7 @@ import numpy as np
 from mri_tumor.data.dataset import Dataset
 from mri_tumor.data.sources import LAYOUT
 from mri_tumor.data.splitfiles import read_split
-from mri_tumor.data.splits import SPLITS, TEST, VALIDATION
+from mri_tumor.data.splits import SPLITS, TEST, TRAIN, VALIDATION
 from mri_tumor.errors import DataError
 from mri_tumor.labels import SUBTYPES
 
@@ -89,3 +89,45 @@ def _keep_given(
     divided = pool.split((shares[0] / total, shares[1] / total, shares[2] / total), seed=seed)
     splits[rest] = divided.splits
     return dataset.with_splits(splits.tolist())
+
+
+# A threshold that is chosen on fewer images says little, and prediction sets at 95% can exclude
+# nothing with fewer than 19.
+LEAST_IMAGES = 20
+LEAST_ON_A_SIDE = 5
+
+
+def halve(dataset: Dataset, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Divide a validation part by group: one half chooses epochs, the other calibrates.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The part.
+    seed : int, default=0
+        Which of the possible divisions.
+
+    Returns
+    -------
+    choosing, calibration : Dataset
+        The halves, with classes and sources in proportion.
+
+    Raises
+    ------
+    DataError
+        If half of it is too few images to calibrate on.
+    """
+    parts = dataset.split((0.5, 0.5, 0.0), seed=seed)
+    halves = [
+        dataset.subset([i for i, part in enumerate(parts.splits) if part == name])
+        for name in (TRAIN, VALIDATION)
+    ]
+    n_images = len(halves[1])
+    n_negative = sum(label == dataset.negative_class for label in halves[1].labels)
+    fewest = min(n_negative, n_images - n_negative)
+    if n_images < LEAST_IMAGES or fewest < LEAST_ON_A_SIDE:
+        raise DataError(
+            f"half of the validation part is {n_images} images, {n_negative} of them without a "
+            f"tumor; calibrating needs {LEAST_IMAGES} with {LEAST_ON_A_SIDE} of each. Add images."
+        )
+    return halves[0], halves[1]
