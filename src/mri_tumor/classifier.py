@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from mri_tumor.gate import Gate
     from mri_tumor.training.fitting import LabelledImages, StagePlan
 
 
@@ -238,7 +239,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         )
         self.preprocessing_ = Preprocessing(size=size)
         self.backbone_ = spec
-        self.gate_ = None
+        self.gate_: Gate | None = None
         self.history_: dict[str, list[Any]] = {}
         self.metrics_: dict[str, Any] = {}
         self.data_ = describe_data(X, validation_data)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mri_tumor import __version__
-from mri_tumor.answers.rule import DecisionRule
+from mri_tumor.answers.stored import gate_files, read_gate, read_rule
 from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
 from mri_tumor.errors import BackboneError, BundleError
@@ -57,6 +57,7 @@ def save(
         If it cannot be written.
     """
     spec = classifier.backbone_
+    gate, gate_content = gate_files(classifier.gate_)
     metadata = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "notice": "Research software, not a medical device.",
@@ -72,10 +73,15 @@ def save(
         "history": classifier.history_,
         "data": getattr(classifier, "data_", {}),
         "metrics": getattr(classifier, "metrics_", {}),
+        **gate,
         **(extra or {}),
     }
     bundle = write_bundle(
-        path, classifier.model_, metadata, half_precision=half_precision, files=files
+        path,
+        classifier.model_,
+        metadata,
+        half_precision=half_precision,
+        files={**gate_content, **(files or {})},
     )
     return bundle.path
 
@@ -106,7 +112,7 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
     parameters = {k: v for k, v in content.get("parameters", {}).items() if k in known}
     try:
         classifier = cls(**{"backbone": content["backbone"]["name"], **parameters})
-        classifier.rule_ = DecisionRule.from_dict(content)
+        classifier.rule_ = read_rule(bundle)
         classifier.classes_ = np.array(classifier.rule_.classes)
         classifier.negative_class_ = classifier.rule_.negative_class
         classifier.preprocessing_ = Preprocessing.from_dict(content["preprocessing"])
@@ -117,7 +123,7 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
     classifier.data_ = dict(content.get("data", {}))
     classifier.metrics_ = dict(content.get("metrics", {}))
     classifier.model_ = load_keras_model(bundle)
-    classifier.gate_ = None
+    classifier.gate_ = read_gate(bundle)
     classifier.backbone_ = _backbone(content["backbone"])
     classifier.bundle_ = bundle
     classifier._forget()
