@@ -37,16 +37,17 @@ def main() -> None:
     boxes = read_boxes(given.data, dataset)
     rows = plan_rows(dataset, boxes, seed=given.seed)
     prepare = PrepareRow(rows, load_donors(dataset, rows, boxes), given.seed)
-    model, n_open = build(given.seed)
+    model, n_open = build(0)
     open_layers(model, n_open)
     split = split_model(model)
     assert split is not None
     run = frozen_function(split.frozen)
-    given.work.mkdir(parents=True, exist_ok=True)
+    folder = given.work / f"features-{given.seed}"
+    folder.mkdir(parents=True, exist_ok=True)
     names = tuple(dataset.paths[i] for i in rows.image)
     images = ImageCollection(tuple(map(str, names)))
     for start in range(0, len(names), PART):
-        target = given.work / f"features-{start:06d}.npy"
+        target = folder / f"{start:06d}.npy"
         if target.exists():
             continue
         stop = min(start + PART, len(names))

@@ -68,16 +68,22 @@ def read_boxes(data: Path, dataset: Dataset) -> dict[int, tuple[float, float, fl
 
 
 def plan_rows(dataset: Dataset, boxes: dict[int, Any], *, seed: int) -> Rows:
-    """Return the rows of every image; which variants and donors, follows from the seed."""
+    """Return the rows of every image; which variants and donors, follows from the seed.
+
+    Seed 0 also has the images as they are; other seeds only have other variants.
+    """
     rng = np.random.default_rng(seed)
     # Tumors of the sella have their own place, and small ones cannot be seen elsewhere.
     donors = [i for i, box in boxes.items() if min(box[2:]) > 0.09]
     table: list[tuple[int, str, int]] = []
     for i, label in enumerate(dataset.labels):
         for kind in HEALTHY if label == "notumor" else TUMOR:
+            if seed and kind == "plain":
+                continue
             giver = int(rng.choice(donors)) if kind == "transplant" else -1
             table.append((i, kind, giver))
-        table.append((i, "stripped", -1))
+        if not seed:
+            table.append((i, "stripped", -1))
     image, kind, donor = zip(*table, strict=True)
     return Rows(np.array(image), np.array(kind), np.array(donor))
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,24 +59,57 @@ class RowBatches(keras.utils.PyDataset):
         return self.features[rows].astype(np.float32), self.targets[rows], self.weights[rows]
 
 
-def read_features(work: Path, n_rows: int) -> tuple[NDArray[np.float16], set[int], set[int]]:
-    """Read all parts; also the rows that got no lesion, and those not stripped."""
-    starts = range(0, n_rows, PART)
-    files = [work / f"features-{start:06d}.npy" for start in starts]
-    failed: dict[str, set[int]] = {"without_lesion": set(), "not_stripped": set()}
-    for file in files:
-        for name, rows in json.loads(file.with_suffix(".json").read_text()).items():
-            failed[name] |= set(rows)
-    values = np.concatenate([np.load(file, allow_pickle=False) for file in files])
-    return values, failed["without_lesion"], failed["not_stripped"]
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of one or more sets of variants, with their features.
+
+    Parameters
+    ----------
+    rows : Rows
+        What each row is.
+    features : ndarray of float16, shape (n, 14, 14, 96)
+        The frozen part's output.
+    without_lesion, not_stripped : ndarray of bool, shape (n,)
+        Where no lesion could be put in, or no skull found.
+    """
+
+    rows: Rows
+    features: NDArray[np.float16]
+    without_lesion: NDArray[np.bool_]
+    not_stripped: NDArray[np.bool_]
 
 
-def row_labels(dataset: Dataset, rows: Rows, without_lesion: set[int]) -> NDArray[np.str_]:
+def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int) -> Table:
+    """Read what features.py computed with the seeds 0, 1, ..., n_sets - 1."""
+    plans = [plan_rows(dataset, boxes, seed=seed) for seed in range(n_sets)]
+    total = sum(len(plan.image) for plan in plans)
+    features: NDArray[np.float16] | None = None
+    flags = {name: np.zeros(total, dtype=bool) for name in ("without_lesion", "not_stripped")}
+    first = 0
+    for seed, plan in enumerate(plans):
+        for start in range(0, len(plan.image), PART):
+            file = work / f"features-{seed}" / f"{start:06d}.npy"
+            part = np.load(file, allow_pickle=False)
+            if features is None:
+                features = np.empty((total, *part.shape[1:]), np.float16)
+            features[first + start : first + start + len(part)] = part
+            for name, rows in json.loads(file.with_suffix(".json").read_text()).items():
+                flags[name][[first + row for row in rows]] = True
+        first += len(plan.image)
+    assert features is not None
+    joined = Rows(
+        *(
+            np.concatenate([getattr(plan, name) for plan in plans])
+            for name in ("image", "kind", "donor")
+        )
+    )
+    return Table(joined, features, flags["without_lesion"], flags["not_stripped"])
+
+
+def row_labels(dataset: Dataset, table: Table) -> NDArray[np.str_]:
     """Return the label of each row: a healthy slice with a lesion is a tumor of unknown kind."""
-    labels = np.array(dataset.labels, dtype=object)[rows.image]
-    given = np.isin(rows.kind, ["drawn", "transplant"])
-    given[list(without_lesion)] = False
-    labels[given] = "tumor"
+    labels = np.array(dataset.labels, dtype=object)[table.rows.image]
+    labels[np.isin(table.rows.kind, ["drawn", "transplant"]) & ~table.without_lesion] = "tumor"
     return labels.astype(str)
 
 
@@ -100,46 +134,74 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="kinds of rows to leave out")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
     parser.add_argument("--healthy-weight", type=float, default=2.0)
+    parser.add_argument("--sets", type=int, default=1, help="sets of variants to learn from")
+    parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--name", help="of the output; by default what is left out")
     given = parser.parse_args()
     started = time.perf_counter()
     dataset = load(given.data)
     boxes = read_boxes(given.data, dataset)
-    rows = plan_rows(dataset, boxes, seed=0)
-    features, without_lesion, not_stripped = read_features(given.work, len(rows.image))
-    plain = np.flatnonzero(rows.kind == "plain")
-    looks = [
-        np.concatenate([one.mean(axis=(0, 1)), one.std(axis=(0, 1))])
-        for one in (features[row].astype(np.float32) for row in plain)
-    ]
-    parts = make_parts(
-        dataset,
-        leave_out=given.leave_out,
-        boxed=set(boxes),
-        clusters=appearance_clusters(dataset, np.array(looks), n=len(LEFT_OUT), seed=0),
-        validation=0.1,
-        test=given.test,
-        seed=given.seed,
-    )
-    labels = row_labels(dataset, rows, without_lesion)
-    targets = encode(labels.tolist(), CLASSES, "notumor")
-    weights = np.where(labels == "notumor", given.healthy_weight, 1.0).astype(np.float32)
-    learned = training_rows(rows, parts, len(dataset))
-    learned = learned[~np.isin(rows.kind[learned], given.without)]
-    chosen = plain[np.isin(rows.image[plain], parts.validation)]
-    model, n_open = build(given.seed)
-    open_layers(model, n_open)
-    split = split_model(model)
-    assert split is not None
-    history: dict[str, list[Any]] = {}
+    table = read_table(given.work, dataset, boxes, given.sets)
+    parts = divide(dataset, table, set(boxes), given)
+    labels = row_labels(dataset, table)
+    learned = training_rows(table.rows, parts, len(dataset))
+    learned = learned[~np.isin(table.rows.kind[learned], given.without)]
     print(
         f"{len(parts.train)} images, {len(learned)} rows to learn from; validation "
         f"{len(parts.validation)}, test {len(parts.test)}, away {len(parts.away)}",
         flush=True,
     )
+    model, n_open = build(given.seed)
+    if given.start:
+        model.load_weights(given.start)
+    open_layers(model, n_open)
+    split = split_model(model)
+    assert split is not None
+    history = learn(split.open, table, labels, learned, parts, given)
+    out = given.work / (given.name or given.leave_out or "all")
+    out.mkdir(exist_ok=True)
+    model.save_weights(out / "model.weights.h5")
+    (out / "history.json").write_text(json.dumps(history))
+    write_outputs(out / "outputs.npz", split.open, table, labels, dataset, parts)
+    print(f"{out.name}: {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def divide(dataset: Dataset, table: Table, boxed: set[int], given: argparse.Namespace) -> Parts:
+    """Divide the images; healthy slices cluster by the mean and spread of their features."""
+    plain = np.flatnonzero(table.rows.kind == "plain")
+    looks = [
+        np.concatenate([one.mean(axis=(0, 1)), one.std(axis=(0, 1))])
+        for one in (table.features[row].astype(np.float32) for row in plain)
+    ]
+    return make_parts(
+        dataset,
+        leave_out=given.leave_out,
+        boxed=boxed,
+        clusters=appearance_clusters(dataset, np.array(looks), n=len(LEFT_OUT), seed=0),
+        validation=0.1,
+        test=given.test,
+        seed=given.seed,
+    )
+
+
+def learn(
+    model: keras.Model,
+    table: Table,
+    labels: NDArray[np.str_],
+    learned: NDArray[np.intp],
+    parts: Parts,
+    given: argparse.Namespace,
+) -> dict[str, list[Any]]:
+    """Train the open part; the epoch with the best validation loss is kept."""
+    targets = encode(labels.tolist(), CLASSES, "notumor")
+    weights = np.where(labels == "notumor", given.healthy_weight, 1.0).astype(np.float32)
+    chosen = np.flatnonzero(
+        (table.rows.kind == "plain") & np.isin(table.rows.image, parts.validation)
+    )
+    history: dict[str, list[Any]] = {}
     with seeded(given.seed):
         run_stage(
-            split.open,
+            model,
             Stage(
                 name="finetune",
                 epochs=given.epochs,
@@ -149,38 +211,43 @@ def main() -> None:
                 warmup_steps=100,
                 smoothing=given.smoothing,
             ),
-            RowBatches(features, learned, targets, weights, seed=given.seed),
-            RowBatches(features, chosen, targets, weights, seed=None),
+            RowBatches(table.features, learned, targets, weights, seed=given.seed),
+            RowBatches(table.features, chosen, targets, weights, seed=None),
             history=history,
-            show_progress=True,
         )
-    name = given.name or given.leave_out or "all"
-    out = given.work / name
-    out.mkdir(exist_ok=True)
-    model.save_weights(out / "model.weights.h5")
-    unseen = np.flatnonzero(~np.isin(rows.image, parts.train))
-    unseen = unseen[~np.isin(rows.kind[unseen], ["drawn", "transplant"])]
-    outputs = np.concatenate(
-        [
-            split.open.predict_on_batch(features[unseen[at : at + 64]].astype(np.float32))
-            for at in range(0, len(unseen), 64)
-        ]
+    return history
+
+
+def write_outputs(
+    path: Path,
+    model: keras.Model,
+    table: Table,
+    labels: NDArray[np.str_],
+    dataset: Dataset,
+    parts: Parts,
+) -> None:
+    """Write the outputs for every row of an image that was not trained on."""
+    rows = table.rows
+    unseen = np.flatnonzero(
+        ~np.isin(rows.image, parts.train) & ~np.isin(rows.kind, ["drawn", "transplant"])
     )
+    outputs = [
+        model.predict_on_batch(table.features[unseen[at : at + 64]].astype(np.float32))
+        for at in range(0, len(unseen), 64)
+    ]
     part = np.full(len(dataset), "", dtype="U10")
     for role in ("train", "validation", "test", "away"):
         part[getattr(parts, role)] = role
     np.savez(
-        out / "outputs.npz",
-        outputs=outputs,
+        path,
+        outputs=np.concatenate(outputs),
         image=rows.image[unseen],
         kind=rows.kind[unseen],
         part=part[rows.image[unseen]],
         label=labels[unseen],
         group=np.asarray(dataset.groups)[rows.image[unseen]],
-        stripped=~np.isin(unseen, list(not_stripped)),
+        stripped=~table.not_stripped[unseen],
     )
-    (out / "history.json").write_text(json.dumps(history))
-    print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
