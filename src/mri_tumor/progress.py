@@ -30,7 +30,8 @@ def progress_bar(
     Yields
     ------
     callable
-        ``advance(count, note="")`` moves the bar on and shows a short note behind it.
+        ``advance(count, note="", total=None)`` moves the bar on, shows a short note behind it,
+        and sets the number of units once that is known.
     """
     if not (show and sys.stderr.isatty()):
         yield _advance_nothing
@@ -64,13 +65,13 @@ def progress_bar(
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(description, total=total, note="")
 
-        def advance(count: int, note: str = "") -> None:
-            progress.update(task, advance=count, note=note)
+        def advance(count: int, note: str = "", total: int | None = None) -> None:
+            progress.update(task, advance=count, note=note, total=total)
 
         yield advance
 
 
-def _advance_nothing(_count: int, _note: str = "") -> None:
+def _advance_nothing(_count: int, _note: str = "", total: int | None = None) -> None:
     """Stand in for a bar that is not shown."""
 
 

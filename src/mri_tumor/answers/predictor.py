@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from mri_tumor.answers.volumes import rows_of_scans
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from mri_tumor.answers.engine import Answering
     from mri_tumor.assessment import Assessment
+    from mri_tumor.images.scans import Scan
     from mri_tumor.images.stream import Picture
 
 
@@ -141,3 +144,24 @@ class PredictsFromImages:
             What it shows.
         """
         yield from self._answering(threshold).assess_stream(pictures)
+
+    def assess_scans(
+        self, scans: Iterable[Scan], *, threshold: float | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield rows for images and volumes, as `find_scans` finds them, in bounded memory.
+
+        Parameters
+        ----------
+        scans : iterable of Scan
+            Images and volumes, in order.
+        threshold : float, optional
+            Smallest probability of a tumour that counts as one, instead of the model's own.
+
+        Yields
+        ------
+        list of dict
+            One row for an image; for a volume one for each slice, and one for the volume.
+        """
+        answering = self._answering(threshold)
+        pictures = (picture for scan in scans for picture in scan.pictures())
+        yield from rows_of_scans(answering.assess_stream(pictures), answering.rule)

@@ -66,4 +66,6 @@ def load_model(model: str) -> Any:
 
 def write_json(value: Any, *, indent: int | None = None) -> None:
     """Write one JSON value as a line, or several with an indent."""
-    click.echo(json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False)
+    # A byte of a file's name that is no UTF-8 becomes JSON's own escape.
+    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))

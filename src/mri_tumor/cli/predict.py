@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mri_tumor.cli.options import (
     STRICT_FAILED,
-    expand,
     inputs_argument,
     json_option,
     load_model,
@@ -17,47 +19,200 @@ from mri_tumor.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from mri_tumor.answers.table import AnswerTable
+    from mri_tumor.images.scans import Scan
+
+# Reasons for what is left out that are shown; the rest is counted.
+_SHOWN = 20
 
 
 @click.command()
 @inputs_argument
 @model_option
 @click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write rows to FILE.jsonl, FILE.csv or FILE.parquet as they come.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on with --output where an earlier run was stopped."
+)
+@click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     help="Smallest probability of a tumour that counts as one, instead of the model's own.",
 )
+@click.option(
+    "--plane",
+    type=click.Choice(["axial", "coronal", "sagittal"]),
+    help="How to cut NIfTI volumes; axial by default.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 if an image was refused or unreadable.")
 @json_option
 def predict(
-    inputs: tuple[Path, ...], model: str, *, threshold: float | None, strict: bool, as_json: bool
+    inputs: tuple[Path, ...],
+    model: str,
+    output: Path | None,
+    plane: Any,
+    *,
+    resume: bool,
+    threshold: float | None,
+    strict: bool,
+    as_json: bool,
 ) -> int:
     """Say what images show: one row for each, in order.
 
-    INPUT is an image file or a folder of them.
+    INPUT is an image file, or a folder of any size. A volume (NIfTI, several frames, a DICOM
+    series in a folder) gets a row for each slice and one for itself. With --output a run that
+    was stopped, or killed, goes on by the same command with --resume.
 
     \b
     Examples:
       mri-tumor predict scan.png
       mri-tumor predict scans/ --json > answers.jsonl
+      mri-tumor predict archive/ --output answers.csv --resume
     """
-    from mri_tumor.assessment import NOTICE
-    from mri_tumor.errors import ImageError
+    if resume and output is None:
+        raise click.UsageError("--resume goes on with a file: name it by --output.")
+    left_out: list[str] = []
+    scans = _found(inputs, plane, left_out)
+    if output is None:
+        counts = _to_screen(scans, model, threshold, as_json)
+    else:
+        counts = _to_file(scans, inputs, model, output, threshold, resume, as_json)
+    for reason in left_out[:_SHOWN]:
+        click.echo(f"left out: {reason}", err=True)
+    if len(left_out) > _SHOWN:
+        click.echo(f"left out: {len(left_out) - _SHOWN} more", err=True)
+    return STRICT_FAILED if strict and counts["error"] + counts["refused"] else 0
 
-    files = list(expand(inputs))
-    if not files:
-        raise ImageError(f"{inputs[0]}: there is no image in this folder. Check the path.")
-    classifier = load_model(model)
-    n_bad = 0
-    for row in classifier.assess_each(files, threshold=threshold):
-        n_bad += row.status in {"error", "refused"}
-        if as_json:
-            write_json(row.to_dict())
-        elif row.label is None:
-            click.echo(f"{row.file}\t{row.status}\t\t{row.message}")
-        else:
-            click.echo(f"{row.file}\t{row.label}\t{row.tumor_probability:.4f}\t{row.status}")
+
+def _to_screen(
+    scans: Iterator[Scan], model: str, threshold: float | None, as_json: bool
+) -> Counter[str]:
+    predictor = load_model(model)
+    counts: Counter[str] = Counter()
+    for rows in predictor.assess_scans(scans, threshold=threshold):
+        counts[rows[-1]["status"]] += 1
+        for row in rows:
+            if as_json:
+                write_json(row)
+            else:
+                _show(row)
     if not as_json:
-        click.echo(f"{len(files)} images, {n_bad} without an answer. {NOTICE}", err=True)
-    return STRICT_FAILED if strict and n_bad else 0
+        click.echo(_summary(counts), err=True)
+    return counts
+
+
+def _to_file(  # noqa: PLR0917
+    scans: Iterator[Scan],
+    inputs: tuple[Path, ...],
+    model: str,
+    output: Path,
+    threshold: float | None,
+    resume: bool,
+    as_json: bool,
+) -> Counter[str]:
+    from mri_tumor.answers.table import AnswerTable, check_output
+    from mri_tumor.progress import progress_bar
+
+    check_output(output)
+    settings = {**_identity(model), "threshold": threshold}
+    predictor = load_model(model)
+    classes = [str(name) for name in predictor.classes_]
+    with AnswerTable(output, settings, classes, resume=resume) as table:
+        if table.resumed:
+            click.echo(f"Going on behind {table.resumed} rows in {output}.", err=True)
+        try:
+            with progress_bar("Predicting", None) as advance:
+                _count_behind(inputs, advance)
+                advance(table.resumed)
+                for rows in predictor.assess_scans(_left(scans, table), threshold=threshold):
+                    table.write(rows)
+                    advance(1)
+            report = table.finish()
+        except BaseException:
+            click.echo(
+                f"Stopped. {sum(table.counts.values())} results are in {table.working}; the same "
+                "command with --resume goes on.",
+                err=True,
+            )
+            raise
+    if as_json:
+        write_json({"output": str(output), **report})
+    else:
+        click.echo(_summary(table.counts), err=True)
+    return table.counts
+
+
+def _found(inputs: tuple[Path, ...], plane: Any, left_out: list[str]) -> Iterator[Scan]:
+    """Return the scans of the inputs; nothing to do is an error."""
+    from itertools import chain
+
+    from mri_tumor.errors import ImageError
+    from mri_tumor.images.messages import shown
+    from mri_tumor.images.scans import find_scans
+
+    def skip(path: Path, reason: str) -> None:
+        left_out.append(f"{shown(path)}: {reason}")
+
+    scans = find_scans(inputs, plane=plane, on_skip=skip)
+    first = next(scans, None)
+    if first is None:
+        why = left_out[0] if left_out else f"{inputs[0]}: there is no image in this folder"
+        raise ImageError(f"{why}. Check the path.")
+    return chain([first], scans)
+
+
+def _left(scans: Iterator[Scan], table: AnswerTable) -> Iterator[Scan]:
+    return (scan for scan in scans if not table.take_back(scan.name))
+
+
+def _identity(model: str) -> dict[str, str]:
+    """Return what tells one model, and one version of the library, from another."""
+    from mri_tumor import __version__
+    from mri_tumor.bundle import METADATA, find_bundle, read_bundle
+
+    bundle = read_bundle(find_bundle(model))
+    # It holds the hashes of all other files.
+    content = (bundle.path / METADATA).read_bytes()
+    return {"mri-tumor": __version__, "model_sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _count_behind(inputs: tuple[Path, ...], advance: Any) -> None:
+    """Count the files beside the work, so that the bar knows its end; volumes count by file."""
+    import sys
+    from threading import Thread
+
+    from mri_tumor.images.listing import list_images
+
+    def count() -> None:
+        total = 0
+        for path in inputs:
+            files = list_images(path, on_skip=lambda *_: None) if path.is_dir() else [path]
+            total += sum(1 for _ in files)
+        advance(0, total=total)
+
+    if sys.stderr.isatty():
+        Thread(target=count, daemon=True).start()
+
+
+def _show(row: dict[str, Any]) -> None:
+    """Write a row for a person; a file's name cannot forge lines or colours."""
+    from mri_tumor.images.messages import shown
+
+    name = shown(row["file"]) + (f" [slice {row['slice']}]" if "slice" in row else "")
+    if row["label"] is None:
+        click.echo(f"{name}\t{row['status']}\t\t{row['message']}")
+    else:
+        click.echo(f"{name}\t{row['label']}\t{row['tumor_probability']:.4f}\t{row['status']}")
+
+
+def _summary(counts: Counter[str]) -> str:
+    from mri_tumor.assessment import NOTICE
+
+    bad = counts["error"] + counts["refused"]
+    return f"{sum(counts.values())} images, {bad} without an answer. {NOTICE}"

@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,66 @@ def open_series(folder: Path, options: ReadOptions) -> Volume:
     return _as_volume(ordered, options, name)
 
 
+def series_of(
+    files: Iterable[Path], options: ReadOptions, *, name: str
+) -> tuple[list[Callable[[], Volume]], list[Path]]:
+    """Put the DICOM files of a folder together to volumes, as far as they go together.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        DICOM files.
+    options : ReadOptions
+        As in `open_series`.
+    name : str
+        What messages call their folder.
+
+    Returns
+    -------
+    volumes : list of callable
+        Each opens a series of two images or more, ordered by SeriesNumber.
+    loose : list of Path
+        Files that are part of none: damaged ones, those of several frames, further copies.
+    """
+    groups: dict[str, list[_Slice]] = defaultdict(list)
+    loose: list[Path] = []
+    seen: set[str] = set()
+    for path in files:
+        try:
+            item = _read_slice(path, options)
+        except ImageError:
+            item = None
+        if not isinstance(item, _Slice) or item.frames > 1 or item.instance in seen:
+            loose.append(path)
+            continue
+        if item.instance:
+            seen.add(item.instance)
+        groups[item.series].append(item)
+    volumes: list[Callable[[], Volume]] = []
+    for group in sorted(groups.values(), key=lambda group: (group[0].number, group[0].path)):
+        try:
+            ordered = _in_order(group, options, name) if len(group) > 1 else []
+        except ImageError:
+            ordered = []
+        if ordered:
+            volumes.append(partial(_as_volume, ordered, options, name))
+        else:
+            loose += [item.path for item in group]
+    return volumes, sorted(loose)
+
+
+def _read_slice(path: Path, options: ReadOptions) -> _Slice | ImageError:
+    """Read a file's header; an object that is not wanted comes back as the error it would be."""
+    with opened(path, max_bytes=options.max_bytes) as file:
+        check_bytes(file, options.max_bytes)
+        header = read_header(file, max_bytes=options.max_bytes)
+        unwanted = why_not_wanted(header, options)
+        if unwanted:
+            return refusal(file.name, *unwanted)
+        facts = facts_of(header, options, name=file.name)
+        return _describe(path, DicomFile(header, facts, file.name, options))
+
+
 def _scan(folder: Path, options: ReadOptions, name: str) -> tuple[list[_Slice], ImageError | None]:
     """Read the headers; also return why the first object that is not wanted was refused."""
     slices: list[_Slice] = []
@@ -106,15 +167,11 @@ def _scan(folder: Path, options: ReadOptions, name: str) -> tuple[list[_Slice], 
             )
         if not _is_dicom(path):
             continue
-        with opened(path, max_bytes=options.max_bytes) as file:
-            check_bytes(file, options.max_bytes)
-            header = read_header(file, max_bytes=options.max_bytes)
-            unwanted = why_not_wanted(header, options)
-            if unwanted:
-                refused = refused or refusal(file.name, *unwanted)
-                continue
-            facts = facts_of(header, options, name=file.name)
-            slices.append(_describe(path, DicomFile(header, facts, file.name, options)))
+        item = _read_slice(path, options)
+        if isinstance(item, _Slice):
+            slices.append(item)
+        else:
+            refused = refused or item
     return slices, refused
 
 

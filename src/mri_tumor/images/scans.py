@@ -1,0 +1,173 @@
+"""What the files of a tree are: single images, and volumes that are more than one slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mri_tumor.errors import ImageError
+from mri_tumor.images.limits import MAX_SERIES_FILES
+from mri_tumor.images.listing import list_images
+from mri_tumor.images.options import Plane, ReadOptions
+from mri_tumor.images.quiet import quiet_decoders
+from mri_tumor.images.reading import is_volume, read_image, read_volume
+from mri_tumor.images.series import series_of
+from mri_tumor.images.sniffing import HEAD, sniff
+from mri_tumor.images.stream import Picture
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mri_tumor.images.listing import Skip
+    from mri_tumor.images.volume import Volume
+
+# Kinds of files that may hold several pages or frames.
+_PAGED = frozenset({"TIFF", "GIF", "WebP"})
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Picture):
+    """One slice of a volume.
+
+    Parameters
+    ----------
+    scan : str
+        What the volume is called: its file or folder.
+    position : int
+        Which slice, from 0.
+    count : int
+        Slices of the volume.
+    spacing : float or None
+        Distance of two slices in mm, where it is known.
+    """
+
+    scan: str
+    position: int
+    count: int
+    spacing: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """An image, or a volume that is opened when its turn comes.
+
+    Parameters
+    ----------
+    name : str
+        Its file, or the folder of a series.
+    open : callable or None
+        Opens the volume; None for an image.
+    """
+
+    name: str
+    open: Callable[[], Volume] | None = None
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield the image, or the slices of the volume; one that cannot be opened as itself."""
+        if self.open is None:
+            yield Picture(self.name, partial(read_image, self.name))
+            return
+        try:
+            volume = self.open()
+        except ImageError as error:
+            yield Picture(self.name, partial(_raise, error))
+            return
+        spacing = volume.spacing[0] if volume.spacing else None
+        files = volume.files or (self.name,) * len(volume)
+        for at in range(len(volume)):
+            read = partial(volume.__getitem__, at)
+            yield Slice(files[at], read, self.name, at, len(volume), spacing)
+
+
+def find_scans(
+    inputs: Iterable[str | os.PathLike[str]],
+    *,
+    plane: Plane | None = None,
+    on_skip: Skip | None = None,
+) -> Iterator[Scan]:
+    """Yield the images and volumes of files and folders, in a fixed order, as they are found.
+
+    A volume is a NIfTI file, a file of several frames or pages, or two or more DICOM images of
+    one series that lie in one folder. DICOM images that cannot be put in order (several at each
+    place, or with a damaged header) are images by themselves. Files and headers of one folder
+    are in memory at a time.
+
+    Parameters
+    ----------
+    inputs : iterable of path
+        Files and folders. One that does not exist is passed on, so that it gets its row.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        How to cut NIfTI volumes; axial by default.
+    on_skip : callable, optional
+        As in `list_images`.
+
+    Yields
+    ------
+    Scan
+        An image or a volume.
+
+    Raises
+    ------
+    ImageError
+        If a folder cannot be read and `on_skip` is None.
+    """
+    for given in inputs:
+        path = Path(given)
+        if path.is_dir():
+            yield from _in_tree(path, plane, on_skip)
+        else:
+            yield _alone(path, _kind(path), plane)
+
+
+def _in_tree(root: Path, plane: Plane | None, on_skip: Skip | None) -> Iterator[Scan]:
+    series_folders: set[Path] = set()
+    for path in list_images(root, on_skip=on_skip):
+        kind = _kind(path)
+        if kind != "DICOM":
+            yield _alone(path, kind, plane)
+        elif path.parent not in series_folders:
+            # Its other files come along here, and are passed over when the listing meets them.
+            series_folders.add(path.parent)
+            yield from _series_and_loose(path.parent)
+
+
+def _series_and_loose(folder: Path) -> Iterator[Scan]:
+    own = list_images(folder, recursive=False, on_skip=lambda *_: None)
+    files = [path for path in own if _kind(path) == "DICOM"]
+    volumes: list[Callable[[], Volume]] = []
+    loose = files
+    if 1 < len(files) <= MAX_SERIES_FILES:
+        with quiet_decoders():
+            volumes, loose = series_of(files, ReadOptions(), name=str(folder))
+    for number, volume in enumerate(volumes):
+        name = str(folder) if len(volumes) == 1 else f"{folder} [series {number}]"
+        yield Scan(name, volume)
+    yield from (_alone(path, "DICOM", None) for path in loose)
+
+
+def _alone(path: Path, kind: str | None, plane: Plane | None) -> Scan:
+    if kind == "NIfTI" or (kind in _PAGED | {"DICOM"} and is_volume(path)):
+        cut = plane if kind == "NIfTI" else None
+        return Scan(str(path), partial(read_volume, path, plane=cut))
+    return Scan(str(path))
+
+
+def _kind(path: Path) -> str | None:
+    try:
+        # A pipe would wait for ever: the reader says of it what is wrong.
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return sniff(file.read(HEAD))
+    except (OSError, ValueError):
+        return None
+
+
+def _raise(error: ImageError) -> NDArray[np.uint8]:
+    raise error
