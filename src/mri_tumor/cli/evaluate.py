@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mri_tumor.cli.deciding import points, tell_decisions, tell_points
+from mri_tumor.cli.labelled_data import data_argument, load_labelled, part_option
 from mri_tumor.cli.options import (
     STRICT_FAILED,
     json_option,
@@ -15,30 +18,53 @@ from mri_tumor.cli.options import (
     model_option,
     write_json,
 )
-from mri_tumor.errors import DataError
 
 if TYPE_CHECKING:
-    from mri_tumor.classifier import TumorClassifier
-    from mri_tumor.data import Dataset
+    from mri_tumor.evaluation import EvaluationReport
+
+_file = click.Path(dir_okay=False, path_type=Path)
+_shares: dict[str, Any] = {"type": click.FloatRange(0, 1), "multiple": True}
 
 
 @click.command()
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@data_argument
 @model_option
-@click.option(
-    "--part",
-    type=click.Choice(["all", "train", "validation", "test"]),
-    default="all",
-    show_default=True,
-    help="Which part, where the folders or the table name parts.",
-)
+@part_option
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     help="Smallest probability of a tumour that counts as one, instead of the model's own.",
 )
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write JSON here."
+    "--sensitivity-at",
+    metavar="SPECIFICITY",
+    help="Also tell the sensitivity at this specificity. Several times for several.",
+    **_shares,
+)
+@click.option(
+    "--specificity-at",
+    metavar="SENSITIVITY",
+    help="Also tell the specificity at this sensitivity.",
+    **_shares,
+)
+@click.option(
+    "--prevalence",
+    metavar="SHARE",
+    help="Also tell the predictive values where this share of images has a tumour.",
+    **_shares,
+)
+@click.option("--output", type=_file, help="Also write JSON here.")
+@click.option(
+    "--report",
+    "page",
+    metavar="FILE.html",
+    type=_file,
+    help="Also write a report that opens without a network. It shows some of the scans.",
+)
+@click.option(
+    "--picture",
+    type=_file,
+    help="Also draw the worst and the least certain images here (PNG).",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 at unusable files or trained-on images.")
 @json_option
@@ -46,11 +72,14 @@ def evaluate(
     data: tuple[Path, ...],
     model: str,
     part: str,
+    *,
     threshold: float | None,
     output: Path | None,
-    *,
+    page: Path | None,
+    picture: Path | None,
     strict: bool,
     as_json: bool,
+    **asked: tuple[float, ...],
 ) -> int:
     """Measure a model on labelled images, with 95% intervals.
 
@@ -59,60 +88,69 @@ def evaluate(
 
     \b
     Examples:
-      mri-tumor evaluate scans/ --model my-model
+      mri-tumor evaluate scans/ --model my-model --report result.html
       mri-tumor evaluate my-model/split.csv --part test --model my-model --json
+      mri-tumor evaluate scans/ --specificity-at 0.98 --prevalence 0.05
     """
+    if page is not None and page.suffix.lower() not in {".html", ".htm"}:
+        raise click.UsageError(f"--report: the file's name must end in .html, not {page.name!r}.")
     from mri_tumor.data import LeakWarning
 
     classifier = load_model(model)
-    dataset, notes = _load(data, classifier, part)
+    dataset, notes = load_labelled(data, classifier, part)
     seen = classifier.overlap(dataset)
-    if seen:
-        notes.append(str(seen))
-    for note in notes:
+    for note in [*notes, *([str(seen)] if seen else [])]:
         click.echo(f"warning: {note}", err=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakWarning)  # told above
         report = classifier.evaluate(dataset, threshold=threshold)
-    found = {
+    from mri_tumor.reporting import describe_decisions, report_content
+
+    found: dict[str, Any] = {
         **report.to_dict(),
+        **points(report, **asked),
         "model": model,
+        "rule": describe_decisions(classifier.rule_, report),
+        "most_confused": [list(pair) for pair in report.most_confused()],
         "n_trained_on": seen.n_near,
         "n_trained_on_identical": seen.n_identical,
         "left_out": [{"file": one.path, "reason": one.reason} for one in dataset.problems],
     }
     if output:
-        import json
-
         output.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if page:
+        from mri_tumor.evaluation import write_html_report
+
+        content = report_content(classifier, report, dataset=dataset, seen=str(seen))
+        content.pop("history", None)  # of other images
+        write_html_report(page, evaluation=report, **content)
+    if picture:
+        picture.write_bytes(_sheets(report))
     if as_json:
         write_json(found, indent=2)
     else:
         click.echo(report)
+        click.echo("\n".join([*_tell_confused(report), *tell_points(found)]))
+        click.echo(tell_decisions(found["rule"]))
     return STRICT_FAILED if strict and (seen or dataset.problems) else 0
 
 
-def _load(
-    data: tuple[Path, ...], classifier: TumorClassifier, part: str
-) -> tuple[Dataset, list[str]]:
-    from mri_tumor.data import load_dataset
-    from mri_tumor.labels import NEGATIVE
+def _tell_confused(report: EvaluationReport) -> list[str]:
+    pairs = [f"{true} called {called} ({n:,})" for true, called, n in report.most_confused()[:3]]
+    return [f"Most confused: {', '.join(pairs)}"] if pairs else []
 
-    classes = [str(name) for name in classifier.classes_]
-    named = classifier.negative_class_ == NEGATIVE
-    task: Any = ("binary" if len(classes) == 2 else "four") if named else None
-    source: Any = list(data) if len(data) > 1 else data[0]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        dataset = load_dataset(
-            source,
-            task=task,
-            negative_class=None if named else classifier.negative_class_,
-            split=None if part == "all" else "given",
-        )
-    notes = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
-    chosen = dataset if part == "all" else getattr(dataset, part)
-    if not len(chosen):
-        message = f"{data[0]}: names no images of the part {part!r}. Use --part all."
-        raise DataError(message)
-    return chosen, notes
+
+def _sheets(report: EvaluationReport) -> bytes:
+    """Draw the worst images above the least certain ones."""
+    from mri_tumor.figures import as_png, new_figure
+
+    wrong = bool(report.worst(1))
+    figure, axes = new_figure(width=10.0, height=11.0 if wrong else 5.5)
+    if wrong:
+        figure.clear()
+        axes = figure.subplots(2, 1)
+        report.plot_worst(10, ax=axes[0])
+        axes[0].set_title("Wrong answers, the most certain first", loc="left", pad=14)
+    report.plot_least_certain(10, ax=axes[-1])
+    axes[-1].set_title("Least certain answers", loc="left", pad=14)
+    return as_png(figure)

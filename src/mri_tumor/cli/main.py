@@ -11,6 +11,7 @@ import click
 from mri_tumor import __version__
 from mri_tumor.cli.audit import audit
 from mri_tumor.cli.backbones import backbones
+from mri_tumor.cli.compare import compare
 from mri_tumor.cli.demo import demo
 from mri_tumor.cli.evaluate import evaluate
 from mri_tumor.cli.explain import explain
@@ -34,7 +35,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, train, evaluate, predict, explain, audit, backbones, info):
+for command in (demo, train, evaluate, compare, predict, explain, audit, backbones, info):
     commands.add_command(command)
 
 

@@ -21,7 +21,7 @@ from mri_tumor.evaluation.support import independent_groups
 from mri_tumor.labels import NEGATIVE
 
 Floats = NDArray[np.float64]
-_LINE = "  {:<24}{:>7}{:>8}{:>12}  {}"
+_LINE = "  {:<24}{:>7}{:>8}{:>12}  {:<18}  {}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Comparison:
         On images given their class.
     right_side : McNemar
         On images found to be on the right side of tumor or not.
+    coverage : tuple of float
+        Share of the images that each model answered.
     n_images, n_groups : int
         Images and groups.
     confidence : float
@@ -67,6 +69,7 @@ class Comparison:
     figures: Mapping[str, Difference] = field(repr=False)
     right: McNemar
     right_side: McNemar
+    coverage: tuple[float, float]
     n_images: int
     n_groups: int
     confidence: float
@@ -75,15 +78,17 @@ class Comparison:
         lines = [
             f"Second model minus first on {self.n_images:,} images in {self.n_groups:,} groups",
             f"  {NOTICE}",
+            "  images without an answer count as wrong in every figure",
             f"  {100 * self.confidence:.4g}% intervals by bootstrap over groups, pair by pair",
             "",
-            _LINE.format("figure", "first", "second", "difference", "interval"),
+            _LINE.format("figure", "first", "second", "difference", "interval", "coverage"),
         ]
+        covered = "{}, {}".format(*map(show_number, self.coverage))
         for name, row in self.figures.items():
             shown = "" if row.difference is None else f"{row.difference:+.3f}"
             ends = "" if row.interval is None else "{:+.3f} to {:+.3f}".format(*row.interval)
-            figures = show_number(row.first), show_number(row.second)
-            lines.append(_LINE.format(name.replace("_", " "), *figures, shown, ends).rstrip())
+            cells = show_number(row.first), show_number(row.second), shown, ends, covered
+            lines.append(_LINE.format(name.replace("_", " "), *cells))
         for what, test in (("class", self.right), ("tumor or not", self.right_side)):
             lines.append(
                 f"  McNemar, {what}: only first right {test.only_first}, only second right "
@@ -94,6 +99,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Turn the comparison into what JSON can hold."""
         plain: dict[str, Any] = asdict(self)
+        plain["coverage"] = list(self.coverage)
         for row in plain["figures"].values():
             row["interval"] = None if row["interval"] is None else list(row["interval"])
         return plain
@@ -182,6 +188,7 @@ def compare_predictions(
         figures=pair.differences(n_bootstrap, confidence=confidence, seed=seed),
         right=mcnemar(*pair.right[:, pair.typed]),
         right_side=mcnemar(*pair.right_side),
+        coverage=(_coverage(scorers[0]), _coverage(scorers[1])),
         n_images=len(scorers[0].images),
         n_groups=scorers[0].n_groups,
         confidence=confidence,
@@ -194,6 +201,10 @@ KEYS: dict[str, Key] = {
     f"tumor_{name}": ("tumor", name)
     for name in ("sensitivity", "specificity", "accuracy", "balanced_accuracy", "auc")
 }
+
+
+def _coverage(scorer: Scorer) -> float:
+    return float(1 - scorer.images.refused.mean())
 
 
 def _right(
