@@ -62,7 +62,10 @@ def _outline(rng, i):
     pixels = np.asarray(kind.make(rng, int(rng.integers(kind.count))), np.uint8)
     # A crop, so that drawn bodies on black do not stay whole.
     high, wide = (int(side * 0.7) for side in pixels.shape[:2])
-    top, left = int(rng.integers(0, high // 2 + 1) * 0.8), int(rng.integers(0, wide // 2 + 1) * 0.8)
+    top, left = (
+        int(rng.integers(0, high // 2 + 1) * 0.8),
+        int(rng.integers(0, wide // 2 + 1) * 0.8),
+    )
     return in_outline(rng, pixels[top : top + high, left : left + wide])
 
 

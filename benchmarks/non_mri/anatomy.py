@@ -104,7 +104,7 @@ def _finish(rng, values, blur, noise):
 
 
 def torso(rng, i):
-    """A drawn section through a trunk: wall, spine, organs or lungs; CT- or MR-like levels."""
+    """Draw a section through a trunk: wall, spine, organs or lungs; CT- or MR-like levels."""
     y, x = coordinates((256, 320 if i % 2 else 256))
     ry, rx = rng.uniform(0.5, 0.75), rng.uniform(0.8, 0.97)
     body = _oval(y, x, 0, 0, ry, rx)
@@ -152,7 +152,7 @@ def limbs(rng, i):
 
 
 def bones(rng, i):
-    """A projection of long bones or of a rib cage."""
+    """Draw a projection of long bones or of a rib cage."""
     y, x = coordinates((320, 256))
     values = np.full_like(y, 0.1)
     if i % 2:
@@ -175,7 +175,7 @@ def bones(rng, i):
 
 
 def fan(rng, i):
-    """The fan of an ultrasound probe, with speckle and an edge of text-like ticks."""
+    """Draw the fan of an ultrasound probe, with speckle and an edge of text-like ticks."""
     y, x = coordinates((300, 360))
     far, angle = np.hypot(y + 1.05, x), np.arctan2(x, y + 1.05)
     inside = (
@@ -193,7 +193,7 @@ def fan(rng, i):
 
 
 def shepp_logan(rng, i):
-    """The Shepp-Logan phantom of scikit-image: ellipses of a few levels, no scan."""
+    """Show the Shepp-Logan phantom of scikit-image: ellipses of a few levels, no scan."""
     from non_mri.photos import load
 
     picture = Image.fromarray(load("skimage/phantom.png"))

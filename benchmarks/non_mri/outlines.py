@@ -1,6 +1,7 @@
 """Any picture in the outline of a head, on black."""
 
 import numpy as np
+
 from non_mri.patterns import coordinates
 
 

@@ -83,7 +83,7 @@ def text_lines(rng, i):
 
 
 def caption(rng, i):
-    """A word or two in the middle of an empty picture."""
+    """Write a word or two in the middle of an empty picture."""
     picture = Image.new("L", (256, 256), 255 if i % 2 else 0)
     draw = ImageDraw.Draw(picture)
     font = _font("DejaVuSerif-Bold.ttf", int(rng.integers(14, 60)))
@@ -93,7 +93,7 @@ def caption(rng, i):
 
 
 def document(rng, i):
-    """A page with a title, paragraphs in serif type, a table and perhaps a stamp."""
+    """Draw a page with a title, paragraphs in serif type, a table and perhaps a stamp."""
     width, height = (595, 842) if i % 3 else (842, 595)
     paper = int(rng.integers(225, 256))
     picture = Image.new("L", (width, height), paper)
@@ -127,7 +127,7 @@ def handwriting(rng, i):
 
 
 def screen(rng, i):
-    """A window with a bar, buttons, text and boxes, or a terminal."""
+    """Draw a window with a bar, buttons, text and boxes, or a terminal."""
     dark = i % 2
     picture = Image.new("RGB", (640, 400), (30, 32, 40) if dark else (240, 240, 240))
     draw = ImageDraw.Draw(picture)

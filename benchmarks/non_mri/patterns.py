@@ -198,7 +198,7 @@ def _figures(rng, i, figure):
 
 
 def ball(rng, i):
-    """A lit ball or a soft disc on black: compact and smooth, but nothing is in it."""
+    """Draw a lit ball or a soft disc on black: compact and smooth, but nothing is in it."""
     size = shape(rng)
     y, x = coordinates(size)
     radius = np.hypot(y / rng.uniform(0.5, 0.95), x / rng.uniform(0.5, 0.95))

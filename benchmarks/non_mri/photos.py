@@ -113,15 +113,15 @@ def vignette(names):
     return make
 
 
-def faces(rng, i):
+def faces(_, i):
     """Small faces of the part of LFW that scikit-image ships, enlarged."""
     values = np.load(file_of("skimage/lfw_subset.npy"))
     face = Image.fromarray((values[i * 7 % 100] * 255).astype(np.uint8))
     return np.asarray(face.resize((160, 160), Image.Resampling.BICUBIC))
 
 
-def retina(rng, i):
-    """A fundus photograph: one compact bright disc on black."""
+def retina(rng, _):
+    """Turn a fundus photograph: one compact bright disc on black."""
     picture = Image.fromarray(load("skimage/retina.jpg")).resize((400, 400))
     picture = picture.rotate(float(rng.uniform(0, 360)))
     gamma = rng.uniform(0.7, 1.4)

@@ -23,7 +23,7 @@ _MAX_WEIGHTS = 90_000
 # Strong, because kinds not seen matter, not those seen: with 0.1 scans of a source left out
 # were refused three times as often.
 _PENALTY = 10.0
-_EPOCHS = 10
+_EPOCHS, _MIN_STEPS = 10, 300
 
 
 def fit_gate(
@@ -161,6 +161,7 @@ def _held_back(groups: Any, n: int, share: float, seed: int) -> NDArray[np.bool_
 def _fit_network(scans: NDArray[np.float32], others: NDArray[np.float32], seed: int) -> Network:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     mean, scale = scans.mean(axis=0), scans.std(axis=0)
     # A unit that hardly ever fires on scans would else become a giant on anything new.
@@ -174,17 +175,20 @@ def _fit_network(scans: NDArray[np.float32], others: NDArray[np.float32], seed: 
     labels = np.concatenate([np.full(len(side) * n, label) for side, label, n in sides])
     rows = np.clip((rows - mean) / scale, -CLIP, CLIP)
     units = max(1, min(_UNITS, _MAX_WEIGHTS // (_MEMBERS * rows.shape[1])))
+    batch = min(128, len(rows))
     members = []
     for member in range(_MEMBERS):
         model = MLPClassifier(
             (units,),
             alpha=_PENALTY,
-            batch_size=min(128, len(rows)),
+            batch_size=batch,
             learning_rate_init=5e-4,
-            max_iter=_EPOCHS,
+            max_iter=max(_EPOCHS, _MIN_STEPS * batch // len(rows)),
+            n_iter_no_change=_MIN_STEPS,
             random_state=seed + member,
         )
-        with warnings.catch_warnings():
+        # Threads cost more than they give on layers this small, and change the last bits.
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs are on purpose
             members.append(model.fit(rows, labels))
     first, last = zip(*(model.coefs_ for model in members), strict=True)
