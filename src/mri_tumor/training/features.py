@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from mri_tumor.files import reserve
 from mri_tumor.images.collection import ImageCollection, prepared_batches
 from mri_tumor.progress import progress_bar
 
@@ -118,6 +119,8 @@ def compute_features(
     ------
     ImageError
         If an image cannot be read.
+    OSError
+        If the disk has no room for them.
     """
     n_images = len(images)
     shapes = [tuple(tensor.shape[1:]) for tensor in frozen.outputs]
@@ -130,6 +133,8 @@ def compute_features(
         )
         for i, shape in enumerate(shapes)
     ]
+    for i in range(len(arrays)):
+        reserve(folder / f"activations-{i}.npy")
     run = frozen_function(frozen)
     with progress_bar(description, n_variants * n_images, show=show_progress) as advance:
         for variant in range(n_variants):
@@ -149,7 +154,28 @@ def compute_features(
                 for array, values in zip(arrays, run(batch.values), strict=True):
                     array[rows] = values
                 advance(len(batch.indices))
+    for array in arrays:
+        array.flush()
     return Features(tuple(arrays), n_images)
+
+
+def load_features(folder: Path, n_images: int) -> Features:
+    """Open activations that `compute_features` wrote and that are complete.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are.
+    n_images : int
+        Number of images.
+
+    Returns
+    -------
+    Features
+        Memory-mapped, as they were.
+    """
+    files = sorted(folder.glob("activations-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
+    return Features(tuple(np.load(file, mmap_mode="r") for file in files), n_images)
 
 
 def continue_features(model: keras.Model, features: Features) -> Features:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +17,20 @@ from mri_tumor.training.features import (
     Features,
     compute_features,
     continue_features,
+    load_features,
 )
 from mri_tumor.training.loop import run_stage
 from mri_tumor.training.pipeline import FreshBatches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from mri_tumor.images.collection import ImageCollection
     from mri_tumor.training.augmentation import Variants
+    from mri_tumor.training.checkpoint import Checkpoint
     from mri_tumor.training.loop import History, Stage
 
 
@@ -99,6 +103,7 @@ def train_stages(
     *,
     options: FitOptions,
     history: History,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train a model in stages; what stays frozen in all of them is computed once.
 
@@ -116,30 +121,41 @@ def train_stages(
         Batches and cache.
     history : dict
         Rows are appended to it.
+    checkpoint : Checkpoint, optional
+        Keeps the activations and the state of each epoch; what it holds is gone on with.
 
     Raises
     ------
+    CheckpointError
+        If the checkpoint is damaged.
     ImageError
         If an image cannot be read.
+    MemoryError
+        If there is too little memory.
+    OSError
+        If the disk is full.
     """
     open_layers(model, max(plan.n_open for plan in plans))
     split = split_model(model) if options.cache else None
     parts = {"training": training, "validation": validation}
-    with seeded(options.seed), tempfile.TemporaryDirectory(prefix="mri-tumor-") as folder:
+    kept = checkpoint.state() if checkpoint else None
+    if kept is not None:
+        history.clear()
+        history.update(kept.history)
+    with (
+        _memory_in_words(),
+        seeded(options.seed),
+        tempfile.TemporaryDirectory(prefix="mri-tumor-") as folder,
+    ):
         features: dict[str, Features] = {}
         if split is not None:
             for name, part in parts.items():
-                augmented = name == "training" and variants.policy is not None
-                features[name] = compute_features(
-                    split.frozen,
-                    part.images,
-                    variants,
-                    n_variants=options.n_variants if augmented else 1,
-                    folder=Path(tempfile.mkdtemp(prefix=name, dir=folder)),
-                    show_progress=options.show_progress,
-                    description=f"Computing the frozen part, {name}",
+                features[name] = _features(
+                    split.frozen, name, part, variants, options, checkpoint, Path(folder)
                 )
-        for plan in plans:
+        for index, plan in enumerate(plans):
+            if kept is not None and index < kept.stage:
+                continue
             open_layers(model, plan.n_open)
             learner, batches = _stage_input(model, split, features, parts, variants, options)
             run_stage(
@@ -148,7 +164,50 @@ def train_stages(
                 *batches,
                 history=history,
                 show_progress=options.show_progress,
+                checkpoint=checkpoint,
+                index=index,
+                kept=kept if kept is not None and index == kept.stage else None,
             )
+
+
+@contextlib.contextmanager
+def _memory_in_words() -> Iterator[None]:
+    """Turn TensorFlow's way of saying that memory has run out into Python's."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError:
+        message = "out of memory while training. Use a smaller batch_size or input_size."
+        raise MemoryError(message) from None
+
+
+def _features(  # noqa: PLR0917
+    frozen: keras.Model,
+    name: str,
+    part: LabelledImages,
+    variants: Variants,
+    options: FitOptions,
+    checkpoint: Checkpoint | None,
+    folder: Path,
+) -> Features:
+    """Return the activations of a part, from the checkpoint if they are complete there."""
+    if checkpoint is not None:
+        done = checkpoint.finished_features(name)
+        if done is not None:
+            return load_features(done, len(part.images))
+    with checkpoint.new_features(name) if checkpoint else nullcontext(folder / name) as place:
+        place.mkdir(exist_ok=True)
+        augmented = name == "training" and variants.policy is not None
+        return compute_features(
+            frozen,
+            part.images,
+            variants,
+            n_variants=options.n_variants if augmented else 1,
+            folder=place,
+            show_progress=options.show_progress,
+            description=f"Computing the frozen part, {name}",
+        )
 
 
 def _stage_input(  # noqa: PLR0917

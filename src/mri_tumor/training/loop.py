@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
+from mri_tumor.errors import CheckpointError
 from mri_tumor.progress import progress_bar, say
+from mri_tumor.training.checkpoint import State
 from mri_tumor.training.judging import judge
 from mri_tumor.training.losses import MarginalCrossentropy, allowed_accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mri_tumor.training.checkpoint import Checkpoint
 
 History = dict[str, list[Any]]
 
@@ -80,7 +85,8 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Keep the weights that the stage starts from: no epoch may be better."""
-        self.weights = self.model.get_weights()
+        if not self.weights:
+            self.weights = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the weights of a better epoch, or give up."""
@@ -88,8 +94,12 @@ class BestEpoch(keras.callbacks.Callback):
         if loss < self.best:
             self.best, self.best_epoch = loss, epoch
             self.weights = self.model.get_weights()
-        elif epoch - self.best_epoch >= self.patience:
+        elif self.gives_up_after(epoch):
             self.model.stop_training = True
+
+    def gives_up_after(self, epoch: int) -> bool:
+        """Say whether too many epochs have passed without a better one."""
+        return epoch - self.best_epoch >= self.patience
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Put the best weights back."""
@@ -119,6 +129,44 @@ class Reporter(keras.callbacks.Callback):
         self.advance(1, note)
 
 
+class _Keeper(keras.callbacks.Callback):
+    """Keep the state of the training after each epoch; comes last."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, index: int, best: BestEpoch, history: History
+    ) -> None:
+        super().__init__()
+        self.checkpoint, self.index, self.best, self.history = checkpoint, index, best, history
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Write it; it is on the disk before the next epoch begins."""
+        state = State(
+            stage=self.index,
+            epoch=epoch,
+            best=float(self.best.best),
+            best_epoch=self.best.best_epoch,
+            history=self.history,
+            variables=[np.asarray(one.numpy()) for one in self.model.variables],
+            optimizer=[np.asarray(one.numpy()) for one in self.model.optimizer.variables],
+            best_weights=self.best.weights,
+        )
+        self.checkpoint.keep(state)
+
+
+def _restore(model: keras.Model, state: State, best: BestEpoch) -> None:
+    """Put a model and what watches over it back to the end of an epoch."""
+    model.optimizer.build(model.trainable_variables)
+    pairs = ((model.variables, state.variables), (model.optimizer.variables, state.optimizer))
+    for variables, values in pairs:
+        if [tuple(one.shape) for one in variables] != [value.shape for value in values]:
+            message = "checkpoint: does not fit this model. Remove its folder and train anew."
+            raise CheckpointError(message)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    best.best, best.best_epoch = state.best, state.best_epoch
+    best.weights = list(state.best_weights)
+
+
 class _Shuffle(keras.callbacks.Callback):
     """Tell the batches which epoch begins, so that their order follows from it."""
 
@@ -139,6 +187,9 @@ def run_stage(
     *,
     history: History,
     show_progress: bool = False,
+    checkpoint: Checkpoint | None = None,
+    index: int = 0,
+    kept: State | None = None,
 ) -> int:
     """Train a model for one stage.
 
@@ -156,6 +207,12 @@ def run_stage(
         ``val_accuracy``, ``val_calibrated_loss`` and ``seconds``.
     show_progress : bool, default=False
         Show a bar and a line at the end.
+    checkpoint : Checkpoint, optional
+        Keeps the state after each epoch.
+    index : int, default=0
+        Which stage it is.
+    kept : State, optional
+        Goes on from the end of this epoch of the stage.
 
     Returns
     -------
@@ -174,25 +231,37 @@ def run_stage(
         # XLA is several times slower on processors; on a GPU let Keras decide.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
-    before = judge(model, validation)["val_calibrated_loss"]
-    best = BestEpoch(stage.patience, best=before)
-    first = len(history.get("loss", []))
+    if kept is None:
+        best = BestEpoch(stage.patience, best=judge(model, validation)["val_calibrated_loss"])
+    else:
+        best = BestEpoch(stage.patience, best=kept.best)
+        _restore(model, kept, best)
+    done = 0 if kept is None else kept.epoch + 1
+    first = len(history.get("loss", [])) - done
     label = {"head": "Training the head", "finetune": "Fine-tuning"}.get(stage.name, stage.name)
     with progress_bar(label, stage.epochs, show=show_progress, unit="epochs") as advance:
+        advance(done)
         callbacks = [Judge(validation), best, Reporter(stage, history, advance)]
+        if checkpoint is not None:
+            callbacks.append(_Keeper(checkpoint, index, best, history))
         if hasattr(training, "start_epoch"):
             callbacks.append(_Shuffle(training))
-        model.fit(
-            training,
-            epochs=stage.epochs,
-            shuffle=False,
-            callbacks=callbacks,
-            verbose=0,
-        )
-    kept = f"epoch {best.best_epoch + 1}" if best.best_epoch >= 0 else "the model as it was"
+        if done and (done >= stage.epochs or best.gives_up_after(done - 1)):
+            # It was stopped between the end of this stage and the next epoch.
+            model.set_weights(best.weights)
+        else:
+            model.fit(
+                training,
+                initial_epoch=done,
+                epochs=stage.epochs,
+                shuffle=False,
+                callbacks=callbacks,
+                verbose=0,
+            )
+    chosen = f"epoch {best.best_epoch + 1}" if best.best_epoch >= 0 else "the model as it was"
     epochs = len(history["loss"]) - first
     say(
-        f"{label}: {epochs} epochs, kept {kept}, calibrated validation loss {best.best:.4f}",
+        f"{label}: {epochs} epochs, kept {chosen}, calibrated validation loss {best.best:.4f}",
         show=show_progress,
     )
     return best.best_epoch
