@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from mri_tumor.gate import Gate
+    from mri_tumor.training.checkpoint import Checkpoint
     from mri_tumor.training.fitting import LabelledImages, StagePlan
 
 
@@ -185,6 +186,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         *,
         groups: ArrayLike | None = None,
         validation_data: Any = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> TumorClassifier:
         """Train a fresh model: the head, and the last layers if `finetune_epochs` is set.
 
@@ -199,6 +201,10 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             Patient of each image. Near-duplicates are found and grouped without it.
         validation_data : data set or (X, y), optional
             Decides when to stop; by default a part of the training images, cut off by group.
+        checkpoint : path or Checkpoint, optional
+            Folder that keeps the training after each epoch. If a training of the same images
+            and parameters was left there, however it was stopped, `fit` goes on with it and
+            ends with the same model. Removed at the end; a `Checkpoint` is the caller's.
 
         Returns
         -------
@@ -207,6 +213,8 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
 
         Raises
         ------
+        CheckpointError
+            If another training was left in the checkpoint, or is going on there.
         DataError
             If labels are missing, unknown, or of one class only.
         ImageError
@@ -249,7 +257,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         plans = [self._plan("head", self.epochs)]
         if self.finetune_epochs:
             plans.append(self._plan("finetune", self.finetune_epochs))
-        self._train(plans, parts)
+        self._train(plans, parts, checkpoint)
         return self
 
     def finetune(
@@ -260,6 +268,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         groups: ArrayLike | None = None,
         validation_data: Any = None,
         epochs: int | None = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> TumorClassifier:
         """Go on training with the last layers of the backbone open, at a lower rate.
 
@@ -268,7 +277,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
 
         Parameters
         ----------
-        X, y, groups, validation_data
+        X, y, groups, validation_data, checkpoint
             As in `fit`; labels must be among the classes.
         epochs : int, optional
             Most epochs; `finetune_epochs` if that is set, else 6.
@@ -282,7 +291,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         ------
         NotFittedError
             If there is no model yet.
-        DataError, ImageError, ParameterError
+        CheckpointError, DataError, ImageError, ParameterError
             As in `fit`.
         """
         self._require_model()
@@ -290,7 +299,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         parts = self._parts(X, y, groups, validation_data)
         self.data_ = describe_data(X, validation_data, known=self.data_)
         plan = self._plan("finetune", epochs or self.finetune_epochs or FINETUNE_EPOCHS)
-        self._train([plan], parts)
+        self._train([plan], parts, checkpoint)
         return self
 
     def _plan(self, name: str, epochs: int) -> StagePlan:
@@ -310,24 +319,36 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         )
         return StagePlan(stage, n_open)
 
-    def _train(self, plans: list[StagePlan], parts: list[LabelledImages]) -> None:
+    def _train(
+        self,
+        plans: list[StagePlan],
+        parts: list[LabelledImages],
+        checkpoint: str | os.PathLike[str] | Checkpoint | None,
+    ) -> None:
+        from mri_tumor.training.checkpoint import opened_checkpoint
         from mri_tumor.training.fitting import FitOptions, train_stages
+        from mri_tumor.training.identity import training_identity
 
-        train_stages(
-            self.model_,
-            plans,
-            parts[0],
-            parts[1],
-            Variants(self.preprocessing_, get_augmentation(self.augmentation), self.seed),
-            options=FitOptions(
-                batch_size=self.batch_size,
-                n_variants=self.n_variants,
-                cache=self.cache,
-                seed=self.seed,
-                show_progress=bool(self.verbose),
-            ),
-            history=self.history_,
-        )
+        with opened_checkpoint(checkpoint) as kept:
+            if kept is not None:
+                parameters = self.get_params(deep=False)
+                kept.begin(training_identity(parameters, plans, parts, self.model_))
+            train_stages(
+                self.model_,
+                plans,
+                parts[0],
+                parts[1],
+                Variants(self.preprocessing_, get_augmentation(self.augmentation), self.seed),
+                options=FitOptions(
+                    batch_size=self.batch_size,
+                    n_variants=self.n_variants,
+                    cache=self.cache,
+                    seed=self.seed,
+                    show_progress=bool(self.verbose),
+                ),
+                history=self.history_,
+                checkpoint=kept,
+            )
         self._forget()
 
     def _parts(
