@@ -59,14 +59,15 @@ def report_content(
             **{name: version(name) for name in _PACKAGES},
         },
     }
-    content["calibration"]["curves"] = reliability_before_and_after(
-        evaluation, temperature=model.rule_.temperature
-    )
+    curves = reliability_before_and_after(evaluation, temperature=model.rule_.temperature)
+    content["calibration"]["curves"] = {
+        f"P(tumor) {name} the temperature": curve for name, curve in curves.items()
+    }
     if model.history_:
         content["history"] = model.history_
     if dataset is not None:
         content["dataset_summary"] = {
-            **about_dataset(dataset),
+            **{name: value for name, value in about_dataset(dataset).items() if value != []},
             **({"seen_before": seen} if seen else {}),
             **({"split": split} if split else {}),
             "split_level": (

@@ -16,6 +16,7 @@ from mri_tumor.cli.demo import demo
 from mri_tumor.cli.evaluate import evaluate
 from mri_tumor.cli.explain import explain
 from mri_tumor.cli.info import info
+from mri_tumor.cli.leak import leak
 from mri_tumor.cli.predict import predict
 from mri_tumor.cli.train import train
 from mri_tumor.errors import MRITumorError
@@ -35,7 +36,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, train, evaluate, compare, predict, explain, audit, backbones, info):
+for command in (demo, train, evaluate, compare, leak, predict, explain, audit, backbones, info):
     commands.add_command(command)
 
 

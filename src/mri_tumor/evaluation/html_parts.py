@@ -34,7 +34,7 @@ tr.more { color: #555; }
 th, td { padding: .18rem .7rem; border-bottom: 1px solid #e3e3e3; text-align: left;
   vertical-align: top; overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid #999; white-space: nowrap; }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; min-width: 7rem; }
 figure { margin: 1rem 0; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; }
 img { max-width: 100%; height: auto; }

@@ -11,6 +11,10 @@ from mri_tumor.evaluation.render import html_table, show_interval, show_number
 from mri_tumor.evaluation.report import EvaluationReport
 
 N_IMAGES = 10
+COMPARED = (
+    "Reliability as the legend names it, in 10 bins of the probability; the tables take 15 bins "
+    "of the confidence in the answer"
+)
 Section = tuple[str, str]  # heading and HTML
 
 
@@ -101,7 +105,7 @@ def calibration_section(
         drawn.append(picture(report.plot_reliability(), "Reliability on these images"))
     if calibration:
         if calibration.get("curves"):
-            drawn.append(picture(plot_reliability(calibration["curves"]), "Reliability"))
+            drawn.append(picture(plot_reliability(calibration["curves"]), COMPARED))
         numbers = {key: v for key, v in plain["calibration"].items() if key != "curves"}
         table = facts("Calibration and operating point", numbers)
     if drawn or table:
