@@ -11,6 +11,7 @@ import click
 
 from mri_tumor.cli.deciding import set_aside, tell_decisions
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
+from mri_tumor.cli.resuming import unfinished
 from mri_tumor.errors import DataError
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ if TYPE_CHECKING:
 @click.option(
     "--new-split", is_flag=True, help="Ignore Training and Testing folders; split by group."
 )
+@click.option(
+    "--resume", is_flag=True, help="Go on with the training that was stopped in this output."
+)
 @click.option("--strict", is_flag=True, help="Stop at unusable files or a split that leaks.")
 @seed_option
 @json_option
@@ -94,6 +98,7 @@ def train(
     *,
     new_split: bool,
     no_cache: bool,
+    resume: bool,
     strict: bool,
     as_json: bool,
     seed: int,
@@ -107,7 +112,8 @@ def train(
 
     DATA is a folder with one folder per class (glioma, meningioma, notumor, pituitary; or
     yes and no), with or without Training and Testing folders, or a CSV file with the columns
-    path and label. Several are joined.
+    path and label. Several are joined. What was learnt is kept after each epoch: a training
+    that was stopped, or killed, goes on by the same command with --resume.
 
     \b
     Examples:
@@ -143,15 +149,17 @@ def train(
         seed=seed,
         verbose=1,
         **settings,
-    ).fit(dataset.train, validation_data=choosing)
-    classifier.verbose = 0
-    if calibration is not None:
-        classifier.calibrate(
-            calibration, sensitivity=sensitivity, specificity=specificity, coverage=coverage
-        )
-    seconds = time.perf_counter() - started
-    report = classifier.evaluate(dataset.test)
-    keep(classifier, report, dataset, output, seconds=seconds, calibration=calibration)
+    )
+    with unfinished(output, resume=resume) as kept:
+        classifier.fit(dataset.train, validation_data=choosing, checkpoint=kept)
+        classifier.verbose = 0
+        if calibration is not None:
+            classifier.calibrate(
+                calibration, sensitivity=sensitivity, specificity=specificity, coverage=coverage
+            )
+        seconds = time.perf_counter() - started
+        report = classifier.evaluate(dataset.test)
+        keep(classifier, report, dataset, output, seconds=seconds, calibration=calibration)
     if as_json:
         write_json(describe(classifier, report, dataset, output, seconds))
     else:

@@ -118,12 +118,14 @@ class Checkpoint:
             self.folder.mkdir(parents=True, exist_ok=True)
             stack.callback(self._remove_if_empty)
             stack.enter_context(only_one(self.folder / _LOCK, what=str(self.folder)))
-            if not self.resume and (self.folder / _SETTINGS).exists():
+            if not self.resume and self.has_progress:
                 message = (
                     f"{self.folder}: a training was left here unfinished. Pass --resume to go on "
                     "with it, or remove the folder."
                 )
                 raise CheckpointError(message)
+            if not self.has_progress:
+                (self.folder / _SETTINGS).unlink(missing_ok=True)
             for path in self.folder.glob(f"{_SCRATCH}*"):
                 shutil.rmtree(path, ignore_errors=True)
             self._stack = stack.pop_all()
@@ -131,6 +133,11 @@ class Checkpoint:
 
     def __exit__(self, *_details: object) -> None:
         self._stack.close()
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether there is anything that took time to make."""
+        return (self.folder / _STATE).exists() or any(self.folder.glob("features-*"))
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Say what the training is, and refuse if another one was begun here.
