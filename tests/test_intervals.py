@@ -331,6 +331,38 @@ def test_threshold_for_a_specificity():
         OperatingPoint.from_dict({"threshold": 0.5})
 
 
+def test_threshold_of_the_best_balance_by_hand():
+    labels = ["notumor"] * 5 + ["tumor"] * 5
+    p = [0.05, 0.1, 0.2, 0.55, 0.7, 0.3, 0.6, 0.8, 0.9, 0.95]
+    # From 0.2 to 0.3: all tumors, 3 of 5 left alone; 0.55 to 0.6: 4 and 4 of 5; above 0.7: 3
+    # and all 5. All have the mean 0.8; the gap from 0.55 to 0.6 is nearest to 0.5.
+    point = choose_threshold(labels, p)
+    assert point.threshold == pytest.approx(0.575)
+    assert (point.target, point.target_value, point.reached) == ("balance", 0.8, True)
+    assert (point.sensitivity, point.specificity) == (0.8, 0.8)
+    # One more tumor at 0.25 makes the first gap, now from 0.2 to 0.25, the best: 1 and 3/5.
+    # 4/6 and 4/5 in the middle, 3/6 and 1 above.
+    point = choose_threshold(["tumor", *labels], [0.25, *p])
+    assert point.threshold == pytest.approx(0.225)
+    assert point.target_value == pytest.approx(0.8)
+
+
+def test_the_sides_weigh_the_same_in_the_balance():
+    # One tumor below 90 of 100 healthy images: calling it costs 0.9 of specificity, leaving it
+    # a whole sensitivity, whatever the numbers of images.
+    labels = ["tumor"] + ["notumor"] * 100
+    p = [0.15] + [0.1] * 10 + [0.2] * 90
+    point = choose_threshold(labels, p, n_bootstrap=0)
+    assert point.threshold == pytest.approx(0.125)
+    assert (point.sensitivity, point.specificity) == (1.0, 0.1)
+
+
+def test_a_model_that_tells_nothing_keeps_the_threshold_in_range():
+    point = choose_threshold(["tumor", "notumor"] * 5, [0.5] * 10, n_bootstrap=0)
+    assert 0 <= point.threshold <= 1
+    assert point.target_value == 0.5
+
+
 def test_a_threshold_between_two_separate_sides_is_in_the_middle():
     labels = ["glioma", "tumor", "notumor"] * 20
     p = [0.9, 0.99, 0.1] * 20
