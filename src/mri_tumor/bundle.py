@@ -336,11 +336,15 @@ def _check_keras_file(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             extra = set(archive.namelist()) - _KERAS_PARTS
-            config = json.loads(archive.read("config.json"))
+            bomb = [part.filename for part in archive.infolist() if _is_bomb(part)]
+            config = None if bomb else json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
         raise BundleError(
             f"{path}: is no Keras model file ({error}). Save the model again."
         ) from error
+    if bomb:
+        message = f"{path}: {bomb[0]} unpacks to more than a model's parts do. It was not loaded."
+        raise BundleError(message)
     foreign = sorted({*extra, *foreign_classes(config)})
     if foreign:
         message = (
@@ -348,6 +352,16 @@ def _check_keras_file(path: Path) -> None:
             "It was not loaded. Only load models that you trust and that this library saved."
         )
         raise BundleError(message)
+
+
+def _is_bomb(part: zipfile.ZipInfo) -> bool:
+    """Say whether a part of an archive is larger than its kind can be.
+
+    Weights hardly compress; what does is small.
+    """
+    small = part.file_size <= _MAX_METADATA_BYTES
+    weights = part.filename.endswith(".h5")
+    return not small and (not weights or part.file_size > 20 * part.compress_size)
 
 
 def _halve(path: Path) -> None:
