@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mri_tumor.answers.table_formats import safe_cell
 from mri_tumor.cli.deciding import set_aside, tell_decisions
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
 from mri_tumor.cli.resuming import unfinished
@@ -229,7 +230,7 @@ def keep(
         "evaluation.json": (report.to_json(include_images=False) + "\n").encode(),
         "report.html": html.encode(),
         "report.json": twin.encode(),
-        "split.csv": frame.to_csv(index=False).encode(),
+        "split.csv": safe_table(frame),
         **training_figures(classifier.history_, report, temperature=classifier.rule_.temperature),
     }
     extra = {
@@ -238,6 +239,16 @@ def keep(
         "calibration": describe_decisions(classifier.rule_, report),
     }
     persistence.save(classifier, output, extra=extra, files=files)
+
+
+def safe_table(frame: Any) -> bytes:
+    """Write a table of images as CSV that no spreadsheet takes for formulas."""
+    frame = frame.copy()
+    # The path stays the same path, so that the table can be read back.
+    frame["path"] = ["./" + path if safe_cell(path) != path else path for path in frame["path"]]
+    for name in ("label", "source", "patient"):
+        frame[name] = [safe_cell(one) if isinstance(one, str) else one for one in frame[name]]
+    return bytes(frame.to_csv(index=False).encode("utf-8", "surrogateescape"))
 
 
 def describe(
