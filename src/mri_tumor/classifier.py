@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 # Epochs of `finetune` unless told otherwise: with a rate that falls to nothing in this time
 # the validation part gained no more from longer.
 FINETUNE_EPOCHS = 6
+
+_COMPILING = threading.Lock()
 
 
 class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimator):
@@ -527,11 +530,13 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         from mri_tumor.training.features import frozen_function
 
         self._require_model()
-        if self._compiled is None:
-            import keras
+        # Threads that share a classifier compile it once, not all at the same time.
+        with _COMPILING:
+            if self._compiled is None:
+                import keras
 
-            outputs = [self.model_.output, self.model_.get_layer(FEATURE_MAP).output]
-            self._compiled = frozen_function(keras.Model(self.model_.input, outputs))
+                outputs = [self.model_.output, self.model_.get_layer(FEATURE_MAP).output]
+                self._compiled = frozen_function(keras.Model(self.model_.input, outputs))
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)
         return Answering(
             network=self._compiled,
