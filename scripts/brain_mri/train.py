@@ -17,6 +17,7 @@ from parts import LEFT_OUT, Parts, appearance_clusters, make_parts
 from rows import Rows, load, plan_rows, read_boxes
 
 from mri_tumor.model import open_layers, seeded, split_model
+from mri_tumor.training.checkpoint import Checkpoint
 from mri_tumor.training.loop import Stage, run_stage
 from mri_tumor.training.targets import encode
 
@@ -157,9 +158,12 @@ def main() -> None:
     open_layers(model, n_open)
     split = split_model(model)
     assert split is not None
-    history = learn(split.open, table, labels, learned, parts, given)
     out = given.work / (given.name or given.leave_out or "all")
     out.mkdir(exist_ok=True)
+    with Checkpoint(out / "unfinished") as kept:
+        kept.begin({name: str(value) for name, value in vars(given).items()})
+        history = learn(split.open, table, labels, learned, parts, given, kept)
+        kept.remove()
     model.save_weights(out / "model.weights.h5")
     (out / "history.json").write_text(json.dumps(history))
     write_outputs(out / "outputs.npz", split.open, table, labels, dataset, parts)
@@ -191,14 +195,16 @@ def learn(
     learned: NDArray[np.intp],
     parts: Parts,
     given: argparse.Namespace,
+    checkpoint: Checkpoint,
 ) -> dict[str, list[Any]]:
-    """Train the open part; the epoch with the best validation loss is kept."""
+    """Train the open part, from where it was stopped; the best epoch is kept."""
     targets = encode(labels.tolist(), CLASSES, "notumor")
     weights = np.where(labels == "notumor", given.healthy_weight, 1.0).astype(np.float32)
     chosen = np.flatnonzero(
         (table.rows.kind == "plain") & np.isin(table.rows.image, parts.validation)
     )
-    history: dict[str, list[Any]] = {}
+    state = checkpoint.state()
+    history: dict[str, list[Any]] = dict(state.history) if state else {}
     with seeded(given.seed):
         run_stage(
             model,
@@ -214,6 +220,8 @@ def learn(
             RowBatches(table.features, learned, targets, weights, seed=given.seed),
             RowBatches(table.features, chosen, targets, weights, seed=None),
             history=history,
+            checkpoint=checkpoint,
+            kept=state,
         )
     return history
 
