@@ -433,7 +433,13 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
 
     # -- keeping ----------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str], *, half_precision: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        half_precision: bool = False,
+        runtime: bool = False,
+    ) -> Path:
         """Save the model and all that is needed to use it, as a folder.
 
         Parameters
@@ -442,6 +448,9 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             Folder to write; an older model there is replaced, anything else is not.
         half_precision : bool, default=False
             Store the weights in half the space, as float16.
+        runtime : bool, default=False
+            Also write what `mri_tumor.runtime` and the command line need to answer without
+            TensorFlow, many times quicker; converting takes some seconds.
 
         Returns
         -------
@@ -452,11 +461,13 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         ------
         BundleError
             If it cannot be written.
+        ExportError
+            If `runtime` is set and the model cannot be converted.
         NotFittedError
             If there is no model yet.
         """
         self._require_model()
-        return persistence.save(self, path, half_precision=half_precision)
+        return persistence.save(self, path, half_precision=half_precision, runtime=runtime)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TumorClassifier:

@@ -28,6 +28,7 @@ def save(
     path: str | os.PathLike[str],
     *,
     half_precision: bool = False,
+    runtime: bool = False,
     extra: Mapping[str, Any] | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> Path:
@@ -41,6 +42,9 @@ def save(
         Folder to write.
     half_precision : bool, default=False
         Store the weights as float16.
+    runtime : bool, default=False
+        Also write what `mri_tumor.runtime` and the command line need to answer without
+        TensorFlow; converting takes some seconds.
     extra : mapping, optional
         More metadata, such as figures of an evaluation.
     files : mapping of str to bytes, optional
@@ -55,6 +59,8 @@ def save(
     ------
     BundleError
         If it cannot be written.
+    ExportError
+        If `runtime` is set and the model cannot be converted.
     """
     spec = classifier.backbone_
     gate, gate_content = gate_files(classifier.gate_)
@@ -76,12 +82,20 @@ def save(
         **gate,
         **(extra or {}),
     }
+    network: dict[str, bytes] = {}
+    if runtime:
+        from mri_tumor.export.runtime_file import runtime_files
+
+        named, network = runtime_files(
+            classifier.model_, classifier.rule_, classifier.preprocessing_
+        )
+        metadata.update(named)
     bundle = write_bundle(
         path,
         classifier.model_,
         metadata,
         half_precision=half_precision,
-        files={**gate_content, **(files or {})},
+        files={**gate_content, **network, **(files or {})},
     )
     return bundle.path
 

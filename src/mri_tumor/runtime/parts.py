@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mri_tumor.answers.engine import Refuses
     from mri_tumor.bundle import Bundle
     from mri_tumor.explain.closed_form import PooledHead
 
 HEAD = "head.npz"
-GATE = "gate.npz"
 _WEIGHTS = ("w1", "b1", "w2", "b2")
 
 
@@ -67,27 +65,6 @@ def read_head(bundle: Bundle) -> PooledHead:
         return PooledHead(*(arrays[name] for name in _WEIGHTS))
     except (KeyError, MRITumorError) as error:
         message = f"{bundle.path / HEAD}: is not a head's weights ({error}). Save the model again."
-        raise BundleError(message) from error
-
-
-def read_gate(bundle: Bundle) -> Refuses | None:
-    """Read what refuses pictures that are no brain MRI slices; None where there is none.
-
-    Raises
-    ------
-    BundleError
-        If it is damaged, or written by another version of the method.
-    """
-    settings = bundle.metadata.get("gate")
-    if settings is None:
-        return None
-    from mri_tumor.gate.gate import Gate
-
-    arrays = _read_arrays(bundle, GATE) if (bundle.path / GATE).is_file() else {}
-    try:
-        return Gate.from_stored(settings, arrays)
-    except (MRITumorError, TypeError, KeyError) as error:
-        message = f"{bundle.path}: its gate cannot be used ({error})"
         raise BundleError(message) from error
 
 

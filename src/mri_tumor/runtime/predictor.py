@@ -9,13 +9,13 @@ import numpy as np
 
 from mri_tumor.answers.engine import Answering
 from mri_tumor.answers.predictor import PredictsFromImages
-from mri_tumor.answers.rule import DecisionRule
+from mri_tumor.answers.stored import read_gate, read_rule
 from mri_tumor.bundle import find_bundle, read_bundle
-from mri_tumor.errors import BundleError, DataError, ParameterError
+from mri_tumor.errors import BundleError, ParameterError
 from mri_tumor.images.collection import as_collection, prepared_batches
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.runtime.engines import ENGINES, engine_spec, open_engine
-from mri_tumor.runtime.parts import read_gate, read_head
+from mri_tumor.runtime.parts import read_head
 
 if TYPE_CHECKING:
     import os
@@ -68,10 +68,10 @@ class Runtime(PredictsFromImages):
         self, bundle: Bundle, network: Network, *, engine: str, batch_size: int = _GROUP
     ) -> None:
         content = bundle.metadata
+        self.rule_ = read_rule(bundle)
         try:
-            self.rule_ = DecisionRule.from_dict(content)
             self.preprocessing_ = Preprocessing.from_dict(content["preprocessing"])
-        except (DataError, ParameterError, TypeError, KeyError, AttributeError) as error:
+        except (ParameterError, TypeError, KeyError, AttributeError) as error:
             message = (
                 f"{bundle.path}: its metadata.json does not hold together ({error}). Save the "
                 "model again."
