@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from PIL import Image
 
 from mri_tumor.cli.options import (
     STRICT_FAILED,
-    expand,
     inputs_argument,
     json_option,
     load_model,
+    load_predictor,
     model_option,
     write_json,
 )
 
 if TYPE_CHECKING:
     from mri_tumor.explain.heatmap import Heatmap
+    from mri_tumor.images.scans import Scan
+
+# Slices of a volume that are drawn, beside those that decided.
+_SHOWN = 15
 
 
 @click.command()
@@ -39,6 +45,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Class to explain, or 'tumor' for all tumour classes together.",
 )
+@click.option(
+    "--plane",
+    type=click.Choice(["axial", "coronal", "sagittal"]),
+    help="How to cut NIfTI volumes; axial by default.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 if an image was refused or unreadable.")
 @json_option
 def explain(
@@ -48,13 +59,15 @@ def explain(
     method: str,
     target: str,
     *,
+    plane: Any,
     no_pictures: bool,
     strict: bool,
     as_json: bool,
 ) -> int:
     """Show where in images the evidence for a class lies: a picture and a row for each.
 
-    INPUT is an image file or a folder of them.
+    INPUT is an image file or a folder of them. A volume gets one picture of its slices side by
+    side, the ones that decided among them.
 
     \b
     Examples:
@@ -63,48 +76,94 @@ def explain(
     """
     from mri_tumor.assessment import NOTICE
     from mri_tumor.errors import ImageError
+    from mri_tumor.images.scans import find_scans
 
-    files = list(expand(inputs))
-    if not files:
+    scans = find_scans(inputs, plane=plane, on_skip=lambda *_: None)
+    first = next(scans, None)
+    if first is None:
         raise ImageError(f"{inputs[0]}: there is no image in this folder. Check the path.")
-    classifier = load_model(model)
-    n_bad = 0
-    for number, file in enumerate(files):
-        row = classifier.assess([file])[0]
+    # The runtime explains by Grad-CAM alone.
+    quick = method.lower().replace("-", "_") == "grad_cam"
+    classifier = load_predictor(model) if quick else load_model(model)
+    n_scans = n_bad = 0
+    for number, scan in enumerate(chain([first], scans)):
+        row = next(iter(classifier.assess_scans([scan])))[-1]
         found: dict[str, Any] = {"method": method, "target": None, "peak": None}
-        if row.label is None:
+        n_scans += 1
+        picture = None if no_pictures else _place(output, scan.name, number)
+        if row["label"] is None:
             n_bad += 1
+        elif row.get("kind") == "volume":
+            found |= _explain_volume(classifier, scan, row, picture, target, method)
         else:
-            heatmap = classifier.explain([file], target=target, method=method)[0]
+            heatmap = classifier.explain([scan.name], target=target, method=method)[0]
             found.update(target=heatmap.target, peak=_peak(heatmap))
-            if not no_pictures:
-                found["picture"] = str(_write(heatmap, output, file, number))
+            if picture is not None:
+                heatmap.save(picture)
+                found["picture"] = str(picture)
         if as_json:
-            write_json({**row.to_dict(), **found})
+            write_json({**row, **found})
         else:
             _show(row, found)
     if not as_json:
-        click.echo(f"{len(files)} images, {n_bad} without a heatmap. {NOTICE}", err=True)
+        click.echo(f"{n_scans} images, {n_bad} without a heatmap. {NOTICE}", err=True)
     return STRICT_FAILED if strict and n_bad else 0
+
+
+def _explain_volume(  # noqa: PLR0917
+    classifier: Any,
+    scan: Scan,
+    row: dict[str, Any],
+    picture: Path | None,
+    target: str,
+    method: str,
+) -> dict[str, Any]:
+    """Draw slices across a volume, those that decided among them; say where the evidence peaks."""
+    from mri_tumor.explain.sheets import sheet
+
+    start, end = row["decided_by"]
+    count = row["slices"]
+    spread = {round(at * (count - 1) / (_SHOWN - 1)) for at in range(_SHOWN)}
+    run = range(start, min(end, start + _SHOWN - 1) + 1)
+    wanted = sorted(spread.union(run) if count > _SHOWN else range(count))
+    heatmaps: list[Heatmap] = []
+    assert scan.open is not None  # noqa: S101
+    with scan.open() as volume:
+        for at in wanted:
+            heatmaps += classifier.explain([volume[at]], target=target, method=method)
+    middle = heatmaps[wanted.index(run[len(run) // 2])]
+    found: dict[str, Any] = {"target": middle.target, "peak": _peak(middle)}
+    found["peak_slice"] = run[len(run) // 2]
+    if picture is not None:
+        captions = [f"slice {at}{' *' if at in run else ''}" for at in wanted]
+        pixels = sheet(heatmaps, captions=captions, side_by_side=False)
+        Image.fromarray(pixels).save(picture)
+        found["picture"] = str(picture)
+    return found
 
 
 def _peak(heatmap: Heatmap) -> list[float] | None:
     return None if heatmap.peak is None else [round(value, 4) for value in heatmap.peak]
 
 
-def _write(heatmap: Heatmap, output: Path, file: str, number: int) -> Path:
-    """Write a picture under a name of its own, even where two folders share file names."""
+def _place(output: Path, name: str, number: int) -> Path:
+    """Return a name of its own for a picture, even where two folders share file names."""
     output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{number + 1:05d}-{Path(file).stem}.png"
-    heatmap.save(path)
-    return path
+    return output / f"{number + 1:05d}-{Path(name).stem}.png"
 
 
-def _show(row: Any, found: dict[str, Any]) -> None:
-    if row.label is None:
-        click.echo(f"{row.file}\t{row.status}\t\t{row.message}")
+def _show(row: dict[str, Any], found: dict[str, Any]) -> None:
+    from mri_tumor.images.messages import shown
+
+    name = shown(row["file"])
+    if row["label"] is None:
+        click.echo(f"{name}\t{row['status']}\t\t{row['message']}")
         return
     place = (
         "no evidence" if found["peak"] is None else "peak at {:.2f}, {:.2f}".format(*found["peak"])
     )
-    click.echo(f"{row.file}\t{row.label}\t{row.tumor_probability:.4f}\t{found['target']}: {place}")
+    if "peak_slice" in found:
+        place += f" of slice {found['peak_slice']}"
+    click.echo(
+        f"{name}\t{row['label']}\t{row['tumor_probability']:.4f}\t{found['target']}: {place}"
+    )

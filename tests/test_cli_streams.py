@@ -1,0 +1,141 @@
+"""`predict` and `explain` on trees and volumes, with a network that is a mean."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from click.exceptions import Abort
+from click.testing import CliRunner
+from PIL import Image
+
+from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages
+from mri_tumor.cli import explain as explaining
+from mri_tumor.cli import predict as predicting
+from mri_tumor.cli.main import commands
+from mri_tumor.errors import CheckpointError, ImageError
+from mri_tumor.explain.heatmap import Heatmap
+from mri_tumor.images.collection import as_collection
+from mri_tumor.images.preprocessing import Preprocessing
+
+RULE = DecisionRule(classes=("notumor", "tumor"), negative_class="notumor")
+
+
+class Mean(PredictsFromImages):
+    classes_ = np.array(RULE.classes)
+    seen = 0
+    fails_at = None
+
+    def _answering(self, threshold=None):
+        def network(values):
+            type(self).seen += len(values)
+            if self.fails_at is not None and self.seen >= self.fails_at:
+                raise KeyboardInterrupt
+            mean = values.mean(axis=(1, 2, 3), dtype=np.float64)[:, None] / 255
+            return mean, values[:, :1, :1].astype(np.float32)
+
+        return Answering(
+            network=network, preprocessing=Preprocessing(size=32), rule=RULE, batch_size=4
+        )
+
+    def explain(self, X, *, target, method):
+        images = as_collection(X)
+        return [
+            Heatmap(image / 255.0, target=target, method=method, image=image)
+            for image in (images.read(i) for i in range(len(images)))
+        ]
+
+
+@pytest.fixture(autouse=True)
+def no_framework(monkeypatch):
+    monkeypatch.setattr(Mean, "seen", 0)
+    for module in (predicting, explaining):
+        monkeypatch.setattr(module, "load_model", lambda _: Mean())
+
+
+@pytest.fixture
+def tree(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(23):
+        place = tmp_path / "scans" / str(i % 3)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40)).astype(np.uint8)).save(
+            place / f"{i:02d}.png"
+        )
+    (tmp_path / "scans" / "1" / "bad.png").write_bytes(b"\x89PNG")
+    pages = [Image.fromarray(np.full((40, 50), 20 * at, np.uint8)) for at in range(1, 9)]
+    pages[0].save(tmp_path / "scans" / "v.tiff", save_all=True, append_images=pages[1:])
+    (tmp_path / "scans" / "out.png").symlink_to("/etc/hostname")
+    return tmp_path / "scans"
+
+
+def run(*arguments, expect=0):
+    result = CliRunner().invoke(commands, [str(a) for a in arguments], standalone_mode=False)
+    if result.exception:
+        raise result.exception
+    assert (result.return_value or 0) == expect
+    return result
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_stopped_prediction_goes_on_and_ends_the_same(tree, tmp_path, monkeypatch, suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    whole, stopped = tmp_path / f"whole{suffix}", tmp_path / f"stopped{suffix}"
+    run("predict", tree, "--output", whole)
+    for at in (5, 4, 9):
+        with monkeypatch.context() as patch:
+            patch.setattr(Mean, "seen", 0)
+            patch.setattr(Mean, "fails_at", at)
+            with pytest.raises(Abort):
+                run("predict", tree, "--output", stopped, "--resume")
+    result = run("predict", tree, "--output", stopped, "--resume")
+    assert "Going on behind" in result.stderr
+    assert stopped.read_bytes() == whole.read_bytes()
+    assert not [path.name for path in tmp_path.glob("*part*")]
+
+
+def test_every_file_has_its_row_and_what_is_left_out_is_told(tree, tmp_path):
+    result = run("predict", tree, "--output", tmp_path / "a.csv", "--json")
+    report = json.loads(result.stdout)
+    assert report["counts"] == {"ok": 24, "error": 1}
+    assert "out.png: is a link out of the folder" in result.stderr
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 23 + 1 + 8 + 1
+    assert rows[-1]["kind"] == "volume"
+    assert float(rows[-1]["tumor_probability"]) == pytest.approx(150 / 255, abs=0.2)
+    run("predict", tree, "--output", tmp_path / "b.csv", "--strict", expect=3)
+
+
+def test_rows_on_the_screen(tree):
+    rows = [json.loads(line) for line in run("predict", tree, "--json").stdout.splitlines()]
+    assert [row.get("kind") for row in rows[-9:]] == ["slice"] * 8 + ["volume"]
+    assert rows[-1]["slices"] == 8
+    assert rows[-1]["decided_by"] == [6, 7]
+    text = run("predict", tree)
+    assert "v.tiff [slice 3]" in text.stdout
+    assert text.stderr.splitlines()[-2].startswith("25 images, 1 without an answer.")
+
+
+def test_an_output_is_not_written_over(tree, tmp_path):
+    run("predict", tree, "--output", tmp_path / "a.jsonl")
+    with pytest.raises(CheckpointError, match="--resume"):
+        run("predict", tree, "--output", tmp_path / "a.jsonl")
+
+
+def test_nothing_to_do_is_an_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="no image"):
+        run("predict", tmp_path / "empty")
+
+
+def test_a_volume_is_explained_by_one_picture(tree, tmp_path):
+    result = run("explain", tree / "v.tiff", tree / "0" / "00.png",
+                 "--output", tmp_path / "maps", "--json")  # fmt: skip
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row.get("kind") for row in rows] == ["volume", None]
+    assert rows[0]["peak_slice"] == 7
+    picture = np.asarray(Image.open(rows[0]["picture"]))
+    assert picture.shape[1] > 3 * 50
+    assert len(list((tmp_path / "maps").iterdir())) == 2
