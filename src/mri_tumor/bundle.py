@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import BundleError
+from mri_tumor.files import sync_tree
 from mri_tumor.framework import foreign_classes
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def write_bundle(
             (scratch / name).write_bytes(content)
         _write_metadata(scratch, metadata)
         scratch.chmod(0o755)
+        sync_tree(scratch)
         _replace(scratch, target)
     except OSError as error:
         message = f"{target}: cannot be written ({error.strerror or error}). Nothing was changed."
