@@ -41,7 +41,7 @@ def compare_classifiers(
 
     Parameters
     ----------
-    first, second : TumorClassifier
+    first, second : TumorClassifier, Ensemble or other predictor
         Fitted models with the same negative class.
     X : paths, array or data set
         Images that neither was trained on.
@@ -83,7 +83,8 @@ def compare_classifiers(
     encode(names, richest, negative)
     answers = []
     for model, which in ((first, "first"), (second, "second")):
-        if seen := model.overlap(X):
+        # What runs without the network's training, such as an ensemble, has no hashes.
+        if hasattr(model, "overlap") and (seen := model.overlap(X)):
             warnings.warn(f"the {which} model: {seen}", LeakWarning, stacklevel=2)
         answers.append(model._answering().answers(images))
     rows = [

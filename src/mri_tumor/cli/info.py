@@ -40,6 +40,9 @@ def info(model: str, *, as_json: bool) -> None:
             "backbone": content["backbone"]["name"],
             "classes": list(content["classes"]),
             "threshold": content["threshold"],
+            "temperature": content.get("temperature", 1.0),
+            "operating_point": content.get("operating_point"),
+            "conformal": content.get("conformal"),
             "input_size": content["preprocessing"]["size"],
             "metrics": content.get("metrics", {}),
         },
@@ -50,7 +53,7 @@ def info(model: str, *, as_json: bool) -> None:
     for name, number in versions.items():
         click.echo(f"{name:<16} {number}")
     click.echo(f"\nmodel            {bundle.path} ({bundle.n_bytes / 1e6:.1f} MB)")
-    for name in ("backbone", "input_size", "threshold", "created"):
+    for name in ("backbone", "input_size", "threshold", "temperature", "created"):
         click.echo(f"{name:<16} {found['model'][name]}")  # type: ignore[index]
     click.echo(f"classes          {', '.join(content['classes'])}")
     click.echo(f"\n{NOTICE}")

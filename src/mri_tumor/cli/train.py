@@ -83,6 +83,11 @@ if TYPE_CHECKING:
     help="Share of prediction sets that hold the true class.",
 )
 @click.option(
+    "--split",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Use the parts in this file, which `audit --split` wrote for the same images.",
+)
+@click.option(
     "--new-split", is_flag=True, help="Ignore Training and Testing folders; split by group."
 )
 @click.option(
@@ -97,6 +102,7 @@ def train(
     task: str | None,
     weights: str,
     *,
+    split: Path | None,
     new_split: bool,
     no_cache: bool,
     resume: bool,
@@ -124,6 +130,8 @@ def train(
     """
     if sensitivity is not None and specificity is not None:
         raise click.UsageError("Give --sensitivity or --specificity: a threshold keeps one.")
+    if split is not None and new_split:
+        raise click.UsageError("Give --split or --new-split, not both.")
     from mri_tumor.framework import load_quietly
 
     load_quietly()
@@ -132,7 +140,8 @@ def train(
 
     started = time.perf_counter()
     try:
-        dataset, notes = load(data, task=task, new_split=new_split, strict=strict, seed=seed)
+        parts = "new" if new_split else split or "given"
+        dataset, notes = load(data, task=task, split=parts, strict=strict, seed=seed)
     except DataError as error:
         if not strict:
             raise
@@ -172,7 +181,7 @@ def train(
 
 
 def load(
-    data: tuple[Path, ...], *, task: str | None, new_split: bool, strict: bool, seed: int
+    data: tuple[Path, ...], *, task: str | None, split: str | Path, strict: bool, seed: int
 ) -> tuple[Dataset, list[str]]:
     """Load the data set; its warnings come back as text."""
     from mri_tumor.data import load_dataset
@@ -190,7 +199,7 @@ def load(
         dataset = load_dataset(
             source,
             task=task,
-            split="new" if new_split else "given",
+            split=split,
             seed=seed,
             strict=strict,
             progress=progress,
