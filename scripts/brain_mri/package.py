@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,16 @@ from features import build
 from judge import read_outputs
 from train import CLASSES
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from gate_recipe import fit as fit_gate
+from gate_recipe import pooled_function
+
 from mri_tumor import TumorClassifier, persistence
 from mri_tumor.answers import DecisionRule, calibrate_rule
 from mri_tumor.backbones import get_backbone
 from mri_tumor.data import load_dataset
+from mri_tumor.export import add_runtime
+from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
 
 SENSITIVITY = 0.99
@@ -58,8 +65,15 @@ def main() -> None:
     classifier.history_ = json.loads((folder / "history.json").read_text())
     classifier.data_ = {"seen": sorted({name[:16] for name in dataset.content_hashes})}
     classifier.metrics_ = {}
-    classifier.gate_ = None
     classifier.model_ = model
+    known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
+    trained_on = dataset.subset(np.flatnonzero(known))
+    classifier.gate_ = fit_gate(
+        as_collection(trained_on),
+        pooled_function(model),
+        groups=trained_on.groups,
+        settings=classifier.preprocessing_,
+    )
     classifier._compiled = None
     persistence.save(
         classifier,
@@ -67,6 +81,7 @@ def main() -> None:
         half_precision=True,
         files={"MODEL_CARD.md": given.card.read_bytes()},
     )
+    add_runtime(given.output)
     print(f"threshold {rule.threshold:.4f}, temperature {rule.temperature:.3f}: {given.output}")
 
 
