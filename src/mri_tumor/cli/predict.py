@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from mri_tumor.cli.options import (
     STRICT_FAILED,
     inputs_argument,
     json_option,
-    load_model,
+    load_predictor,
     model_option,
     write_json,
 )
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from mri_tumor.answers.table import AnswerTable
     from mri_tumor.images.scans import Scan
 
+# Seconds between two lines in a log.
+_LOG_EVERY = 60.0
 # Reasons for what is left out that are shown; the rest is counted.
 _SHOWN = 20
 
@@ -93,7 +97,7 @@ def predict(
 def _to_screen(
     scans: Iterator[Scan], model: str, threshold: float | None, as_json: bool
 ) -> Counter[str]:
-    predictor = load_model(model)
+    predictor = load_predictor(model)
     counts: Counter[str] = Counter()
     for rows in predictor.assess_scans(scans, threshold=threshold):
         counts[rows[-1]["status"]] += 1
@@ -121,7 +125,7 @@ def _to_file(  # noqa: PLR0917
 
     check_output(output)
     settings = {**_identity(model), "threshold": threshold}
-    predictor = load_model(model)
+    predictor = load_predictor(model)
     classes = [str(name) for name in predictor.classes_]
     with AnswerTable(output, settings, classes, resume=resume) as table:
         if table.resumed:
@@ -130,9 +134,11 @@ def _to_file(  # noqa: PLR0917
             with progress_bar("Predicting", None) as advance:
                 _count_behind(inputs, advance)
                 advance(table.resumed)
+                tell = _Log(table)
                 for rows in predictor.assess_scans(_left(scans, table), threshold=threshold):
                     table.write(rows)
                     advance(1)
+                    tell()
             report = table.finish()
         except BaseException:
             click.echo(
@@ -146,6 +152,24 @@ def _to_file(  # noqa: PLR0917
     else:
         click.echo(_summary(table.counts), err=True)
     return table.counts
+
+
+class _Log:
+    """Tell a log from time to time how far a run is; on a terminal the bar does."""
+
+    def __init__(self, table: AnswerTable) -> None:
+        self.table, self.began = table, time.monotonic()
+        self.told = self.began
+        self.silent = sys.stderr.isatty()
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self.silent or now - self.told < _LOG_EVERY:
+            return
+        self.told = now
+        done = sum(self.table.counts.values())
+        rate = (done - self.table.resumed) / (now - self.began)
+        click.echo(f"{done} results, {rate:.0f}/s", err=True)
 
 
 def _found(inputs: tuple[Path, ...], plane: Any, left_out: list[str]) -> Iterator[Scan]:
@@ -184,7 +208,6 @@ def _identity(model: str) -> dict[str, str]:
 
 def _count_behind(inputs: tuple[Path, ...], advance: Any) -> None:
     """Count the files beside the work, so that the bar knows its end; volumes count by file."""
-    import sys
     from threading import Thread
 
     from mri_tumor.images.listing import list_images

@@ -129,7 +129,8 @@ def _in_tree(root: Path, plane: Plane | None, on_skip: Skip | None) -> Iterator[
     series_folders: set[Path] = set()
     for path in list_images(root, on_skip=on_skip):
         kind = _kind(path)
-        if kind != "DICOM":
+        # A link may lead to another folder of the tree, so it is no part of a series here.
+        if kind != "DICOM" or path.is_symlink():
             yield _alone(path, kind, plane)
         elif path.parent not in series_folders:
             # Its other files come along here, and are passed over when the listing meets them.
@@ -139,7 +140,7 @@ def _in_tree(root: Path, plane: Plane | None, on_skip: Skip | None) -> Iterator[
 
 def _series_and_loose(folder: Path) -> Iterator[Scan]:
     own = list_images(folder, recursive=False, on_skip=lambda *_: None)
-    files = [path for path in own if _kind(path) == "DICOM"]
+    files = [path for path in own if not path.is_symlink() and _kind(path) == "DICOM"]
     volumes: list[Callable[[], Volume]] = []
     loose = files
     if 1 < len(files) <= MAX_SERIES_FILES:
