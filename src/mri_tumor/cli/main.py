@@ -15,6 +15,7 @@ from mri_tumor.cli.compare import compare
 from mri_tumor.cli.demo import demo
 from mri_tumor.cli.evaluate import evaluate
 from mri_tumor.cli.explain import explain
+from mri_tumor.cli.export import export
 from mri_tumor.cli.info import info
 from mri_tumor.cli.leak import leak
 from mri_tumor.cli.predict import predict
@@ -36,7 +37,19 @@ def commands() -> None:
     """
 
 
-for command in (demo, train, evaluate, compare, leak, predict, explain, audit, backbones, info):
+for command in (
+    demo,
+    train,
+    evaluate,
+    compare,
+    leak,
+    predict,
+    explain,
+    export,
+    audit,
+    backbones,
+    info,
+):
     commands.add_command(command)
 
 

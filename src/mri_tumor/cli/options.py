@@ -64,6 +64,17 @@ def load_model(model: str) -> Any:
     return TumorClassifier.load(find_bundle(model))
 
 
+def load_predictor(model: str) -> Any:
+    """Load a model to answer with: without TensorFlow where it has a network for that."""
+    from mri_tumor.bundle import find_bundle, read_bundle
+    from mri_tumor.runtime.predictor import has_keras_model, load, serves
+
+    bundle = read_bundle(find_bundle(model))
+    if serves(bundle) or not has_keras_model(bundle):
+        return load(bundle)
+    return load_model(model)
+
+
 def write_json(value: Any, *, indent: int | None = None) -> None:
     """Write one JSON value as a line, or several with an indent."""
     text = json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False)

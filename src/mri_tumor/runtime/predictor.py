@@ -10,7 +10,7 @@ import numpy as np
 from mri_tumor.answers.engine import Answering
 from mri_tumor.answers.predictor import PredictsFromImages
 from mri_tumor.answers.stored import read_gate, read_rule
-from mri_tumor.bundle import find_bundle, read_bundle
+from mri_tumor.bundle import MODEL, Bundle, find_bundle, read_bundle
 from mri_tumor.errors import BundleError, ParameterError
 from mri_tumor.images.collection import as_collection, prepared_batches
 from mri_tumor.images.preprocessing import Preprocessing
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mri_tumor.answers.engine import Network
-    from mri_tumor.bundle import Bundle
     from mri_tumor.explain.heatmap import Heatmap
 
 # Images that are read ahead and answered together; what one call of an engine takes is its own.
@@ -178,7 +177,7 @@ class Runtime(PredictsFromImages):
 
 
 def load(
-    bundle_or_name: str | os.PathLike[str] = "brain-mri",
+    bundle_or_name: str | os.PathLike[str] | Bundle = "brain-mri",
     *,
     engine: str | None = None,
     threads: int | None = None,
@@ -188,9 +187,9 @@ def load(
 
     Parameters
     ----------
-    bundle_or_name : str or path, default="brain-mri"
+    bundle_or_name : str, path or Bundle, default="brain-mri"
         Folder that `TumorClassifier.save` wrote with ``runtime=True`` or that `mri-tumor export`
-        wrote, or the name of a model that ships with the library.
+        wrote, the name of a model that ships with the library, or what `read_bundle` gave.
     engine : str, optional
         One of `ENGINES`; by default ``"litert"``, or what an exported model is for.
     threads : int, optional
@@ -221,7 +220,11 @@ def load(
     """
     if engine is not None:
         engine_spec(engine)
-    bundle = read_bundle(find_bundle(bundle_or_name))
+    bundle = (
+        bundle_or_name
+        if isinstance(bundle_or_name, Bundle)
+        else read_bundle(find_bundle(bundle_or_name))
+    )
     chosen, file = _network_file(bundle, engine)
     network = open_engine(
         chosen,
@@ -234,9 +237,14 @@ def load(
     return Runtime(bundle, network, engine=chosen, batch_size=group)
 
 
-def has_runtime(bundle: Bundle) -> bool:
+def serves(bundle: Bundle) -> bool:
     """Tell whether a saved model can answer without TensorFlow by what the library installs."""
     return "litert" in _networks(bundle)
+
+
+def has_keras_model(bundle: Bundle) -> bool:
+    """Tell whether a bundle holds the model itself; one that was exported does not."""
+    return MODEL in bundle.metadata["files"]
 
 
 def _networks(bundle: Bundle) -> dict[str, str]:
