@@ -165,6 +165,7 @@ def main():
     parser.add_argument("data", type=Path, help="folder with brain-tumor-mri/ and br35h/")
     parser.add_argument("--model", default="brain-mri", help="a shipped model's name, or a bundle")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the features")
+    parser.add_argument("--every", type=int, default=1, help="only every so manieth scan")
     parser.add_argument("--max-refused", type=float, default=0.01)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -178,8 +179,13 @@ def main():
         TumorClassifier.load if Path(options.model).is_dir() else TumorClassifier.from_pretrained
     )
     classifier = opened(options.model)
-    store = Store(options.cache, classifier.model_, classifier.preprocessing_)
-    files = {name: list_images(options.data / folder) for name, folder in SOURCES.items()}
+    store = Store(
+        options.cache / f"every-{options.every}", classifier.model_, classifier.preprocessing_
+    )
+    files = {
+        name: sorted(list_images(options.data / folder))[:: options.every]
+        for name, folder in SOURCES.items()
+    }
     images = {name: as_collection(paths) for name, paths in files.items()}
     scans = {
         name: store(f"scans-{name}", lambda n=name: scan_examples(images[n])) for name in files
