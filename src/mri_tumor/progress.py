@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def progress_bar(
     total : int or None
         Number of units in all, if known.
     show : bool, default=True
-        False shows nothing; nor is anything shown when standard error is no terminal.
+        False shows nothing; nor is anything shown when standard error is no terminal, or rich is
+        not installed.
     unit : str, default="images"
         What is counted.
 
@@ -33,7 +35,8 @@ def progress_bar(
         ``advance(count, note="", total=None)`` moves the bar on, shows a short note behind it,
         and sets the number of units once that is known.
     """
-    if not (show and sys.stderr.isatty()):
+    # An install for predicting alone has no rich.
+    if not (show and sys.stderr.isatty() and find_spec("rich")):
         yield _advance_nothing
         return
     from rich.console import Console

@@ -66,6 +66,15 @@ def main() -> None:
         _fail("stopped.", INTERRUPTED)
     except MRITumorError as error:
         _fail(str(error), FAILED)
+    except ModuleNotFoundError as error:
+        # An install for predicting alone lacks the training packages.
+        if error.name is None or error.name.split(".")[0] == "mri_tumor":
+            raise
+        _fail(
+            f"this needs the package {error.name}, which is not installed. Install all that "
+            "training needs with `pip install mri-tumor`.",
+            FAILED,
+        )
     except BrokenPipeError:
         # The reader went away (`| head`): nothing is left to say, nor to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
