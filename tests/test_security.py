@@ -20,6 +20,7 @@ from mri_tumor.classifier import TumorClassifier
 from mri_tumor.cli.train import safe_table
 from mri_tumor.errors import BundleError
 from mri_tumor.evaluation import evaluate_predictions
+from mri_tumor.evaluation.html_report import render_html_report
 from mri_tumor.images import list_images
 
 
@@ -152,11 +153,10 @@ def test_names_cannot_run_in_a_page():
         ["notumor", "tumor", "tumor"], rows, classes=["notumor", "tumor"],
         files=names, n_bootstrap=0,
     )  # fmt: skip
-    from mri_tumor.evaluation import render_html_report
-
-    page = render_html_report(report)
+    page, twin = render_html_report(report)
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+    json.loads(twin)
 
 
 def test_nothing_goes_over_the_network(fitted, saved, blob_images, monkeypatch):
