@@ -1,5 +1,7 @@
 """The graph, and the cut between what is frozen and what learns."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -120,6 +122,30 @@ def test_a_model_answers_the_same_before_and_during_training(tiny, images):
     np.testing.assert_allclose(
         model(images, training=True), model(images, training=False), atol=1e-6
     )
+
+
+def test_normalisation_within_a_block_stays_as_it_was_too():
+    image = keras.Input((64, 64, 3))
+    block = keras.Sequential(
+        [keras.layers.Conv2D(4, 3, name="inner"), keras.layers.BatchNormalization(name="norm")],
+        name="block",
+    )
+    backbone = keras.Model(image, block(image), name="nested")
+    spec = BackboneSpec(name="nested", builder=lambda *_: backbone, scaling=list, weights=())
+    model = build_model(spec, n_classes=3, weights=None, input_size=64)
+    open_layers(model, 1)
+    flags = {layer.name: layer.trainable for layer in block.layers}
+    assert flags == {"inner": True, "norm": False}
+    open_layers(model, 0)
+    assert not block.trainable_weights
+
+
+def test_any_name_of_a_backbone_will_do_for_tensorflow(tiny):
+    spec = replace(tiny, name="Café net/2:alpha=0.5")
+    model = build_model(spec, n_classes=2, weights=None)
+    assert model.name == "mri_tumor_caf_net_2_alpha_0_5"
+    model.compile("sgd", "binary_crossentropy")
+    assert model.predict(np.zeros((1, 64, 64, 3)), verbose=0).shape == (1, 1)
 
 
 @pytest.mark.parametrize("wrong", [{"n_classes": 1}, {"dropout": 1.0}, {"hidden_units": 0}])

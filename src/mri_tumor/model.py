@@ -111,7 +111,9 @@ def build_model(
         units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
         output = keras.layers.Dense(units, activation=activation, name="probabilities")(values)
     # TensorFlow takes the name for a scope, in which few signs may stand.
-    return keras.Model(image, output, name=re.sub(r"\W+", "_", f"mri_tumor_{spec.name.lower()}"))
+    return keras.Model(
+        image, output, name=re.sub(r"[^a-z0-9]+", "_", f"mri_tumor_{spec.name.lower()}")
+    )
 
 
 @dataclass(frozen=True)
