@@ -29,9 +29,9 @@ def run(*arguments, expect=0):
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """Return a folder of 200 synthetic slices, enough to calibrate on."""
+    """Return a folder of 300 synthetic slices, enough to calibrate on."""
     folder = tmp_path_factory.mktemp("slices") / "scans"
-    make_phantoms(200, size=72, seed=2, classes=("notumor", "tumor"), folder=folder)
+    make_phantoms(300, size=72, seed=2, classes=("notumor", "tumor"), folder=folder)
     return folder
 
 
@@ -173,14 +173,12 @@ def test_near_copies_of_training_images_are_told(trained, scans, tmp_path):
         for path in sorted((scans / name).glob("*.png"))[:3]:
             with Image.open(path) as image:
                 image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / name / path.name)
-    dataset = load_dataset(scans, split=None)
     result = run("evaluate", tmp_path, "--model", out, "--json")
     found = json.loads(result.stdout)
     assert 0 < found["n_trained_on"] <= 6
     assert found["n_trained_on_identical"] == 0
     assert "near-copies" in result.stderr
     run("evaluate", tmp_path, "--model", out, "--json", "--strict", expect=3)
-    assert len(dataset) == 200
 
 
 def test_two_models_are_compared(trained, tmp_path):

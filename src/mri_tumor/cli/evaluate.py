@@ -121,7 +121,8 @@ def evaluate(
     if page:
         from mri_tumor.evaluation import write_html_report
 
-        content = report_content(classifier, report, dataset=dataset, seen=str(seen))
+        told = str(seen) if seen else "None of these images, nor a near-copy, made the model."
+        content = report_content(classifier, report, dataset=dataset, seen=told)
         content.pop("history", None)  # of other images
         write_html_report(page, evaluation=report, **content)
     if picture:
