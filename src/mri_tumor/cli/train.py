@@ -218,7 +218,9 @@ def keep(
 ) -> None:
     """Save the model with its figures, report and split."""
     from mri_tumor import persistence
+    from mri_tumor.errors import ExportError
     from mri_tumor.evaluation.html_report import render_html_report
+    from mri_tumor.export import add_runtime
     from mri_tumor.figures import training_figures
     from mri_tumor.reporting import about_dataset, describe_decisions, report_content
 
@@ -248,6 +250,11 @@ def keep(
         "calibration": describe_decisions(classifier.rule_, report),
     }
     persistence.save(classifier, output, extra=extra, files=files)
+    # The model is safe now; without a runtime file it answers all the same, only slower.
+    try:
+        add_runtime(output)
+    except ExportError as error:
+        click.echo(f"warning: {error} Predictions will load TensorFlow.", err=True)
 
 
 def safe_table(frame: Any) -> bytes:
