@@ -186,7 +186,8 @@ class Checkpoint:
         if not file.exists():
             return None
         try:
-            with np.load(file, allow_pickle=False) as content:
+            # NumPy leaves a file that it opened itself open where it turns out to be damaged.
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 plain = json.loads(bytes(content["about"]).decode())
                 lists: dict[str, Any] = {
                     name: [content[f"{name}-{i}"] for i in range(plain["counts"][name])]
