@@ -260,6 +260,20 @@ def test_the_best_epoch_is_kept_and_patience_ends_training():
     assert model.get_weights()[0].item() == 1.0
 
 
+def test_a_stage_can_end_with_its_last_epoch():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    watch = BestEpoch(patience=1, best=0.1, last=True)
+    watch.set_model(model)
+    model.stop_training = False
+    watch.on_train_begin()
+    for epoch, loss in enumerate([3.0, 1.0, 2.0]):
+        model.set_weights([np.array([[float(epoch)]])])
+        watch.on_epoch_end(epoch, {"val_calibrated_loss": loss})
+        assert not model.stop_training
+    watch.on_train_end()
+    assert model.get_weights()[0].item() == 2.0
+
+
 def test_epochs_that_make_it_worse_leave_the_model_as_it_was():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     model.set_weights([np.array([[7.0]])])

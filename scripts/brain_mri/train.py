@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--healthy-weight", type=float, default=2.0)
     parser.add_argument("--sets", type=int, default=1, help="sets of variants to learn from")
     parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--last", action="store_true", help="keep the last epoch, not the best")
     parser.add_argument("--name", help="of the output; by default what is left out")
     given = parser.parse_args()
     started = time.perf_counter()
@@ -216,6 +217,7 @@ def learn(
                 weight_decay=0.01,
                 warmup_steps=100,
                 smoothing=given.smoothing,
+                keep_best=not given.last,
             ),
             RowBatches(table.features, learned, targets, weights, seed=given.seed),
             RowBatches(table.features, chosen, targets, weights, seed=None),

@@ -46,6 +46,9 @@ class Stage:
         Steps in which the rate rises from a tenth of it.
     smoothing : float, default=0.0
         Label smoothing of the loss, in [0, 1).
+    keep_best : bool, default=True
+        End with the best epoch. False ends with the last one, for a stage whose gain does not
+        show on the validation part: variants of other scanners, say.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Stage:
     weight_decay: float = 0.0
     warmup_steps: int = 0
     smoothing: float = 0.0
+    keep_best: bool = True
 
 
 class Judge(keras.callbacks.Callback):
@@ -77,9 +81,9 @@ class BestEpoch(keras.callbacks.Callback):
     `judge_outputs` says why it is that loss.
     """
 
-    def __init__(self, patience: int, *, best: float) -> None:
+    def __init__(self, patience: int, *, best: float, last: bool = False) -> None:
         super().__init__()
-        self.patience = patience
+        self.patience, self.last = patience, last
         self.best, self.best_epoch = best, -1
         self.weights: list[Any] = []
 
@@ -91,7 +95,7 @@ class BestEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the weights of a better epoch, or give up."""
         loss = (logs or {})["val_calibrated_loss"]
-        if loss < self.best:
+        if self.last or loss < self.best:
             self.best, self.best_epoch = loss, epoch
             self.weights = self.model.get_weights()
         elif self.gives_up_after(epoch):
@@ -232,9 +236,13 @@ def run_stage(
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
     if kept is None:
-        best = BestEpoch(stage.patience, best=judge(model, validation)["val_calibrated_loss"])
+        best = BestEpoch(
+            stage.patience,
+            best=judge(model, validation)["val_calibrated_loss"],
+            last=not stage.keep_best,
+        )
     else:
-        best = BestEpoch(stage.patience, best=kept.best)
+        best = BestEpoch(stage.patience, best=kept.best, last=not stage.keep_best)
         _restore(model, kept, best)
     done = 0 if kept is None else kept.epoch + 1
     first = len(history.get("loss", [])) - done
