@@ -1,6 +1,7 @@
 """Exports answer as their original does, or are not written."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -76,6 +77,10 @@ def test_an_int8_export_is_checked_on_images_that_did_not_calibrate_it(
     assert same >= 0.9
     assert 0 < np.abs(model.predict_proba(images) - fitted.predict_proba(images)).max() < 0.3
     assert model.explain(images[:1])[0].values.shape == (80, 80)
+    if name == "onnx-int8" and find_spec("openvino"):
+        other = runtime.load(done.path, engine="openvino-int8")
+        difference = other.predict_proba(images) - model.predict_proba(images)
+        assert np.abs(difference).max() < 0.1
 
 
 def test_a_saved_model_is_for_tensorflow_serving(saved, images, tmp_path):

@@ -270,9 +270,10 @@ def _network_file(bundle: Bundle, engine: str | None) -> tuple[str, Path]:
                 return name, bundle.path / there[kind]
     reads = "any engine" if engine is None else f"the engine {engine!r}"
     kind = "litert" if engine is None else ENGINES[engine].formats[0]
+    source = str(bundle.path) if has_keras_model(bundle) else "MODEL"
     message = (
         f"{bundle.path}: has no file that {reads} can read (it has: "
-        f"{', '.join(sorted(there)) or 'none'}). Make one: mri-tumor export {bundle.path} "
+        f"{', '.join(sorted(there)) or 'none'}). Make one: mri-tumor export {source} "
         f"--format {kind} --output FOLDER, and load that folder."
     )
     raise BundleError(message)
