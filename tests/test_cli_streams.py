@@ -50,7 +50,7 @@ class Mean(PredictsFromImages):
 def no_framework(monkeypatch):
     monkeypatch.setattr(Mean, "seen", 0)
     for module in (predicting, explaining):
-        monkeypatch.setattr(module, "load_model", lambda _: Mean())
+        monkeypatch.setattr(module, "load_predictor", lambda _: Mean())
 
 
 @pytest.fixture
