@@ -63,6 +63,13 @@ if TYPE_CHECKING:
 @click.option("--class-weight", type=click.Choice(["balanced", "none"]), default="none")
 @click.option("--focal-gamma", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option(
+    "--augmentation",
+    type=click.Choice(["robust", "standard", "none"]),
+    default="robust",
+    show_default=True,
+    help="robust varies what differs between hospitals; standard the geometry alone.",
+)
+@click.option(
     "--no-cache", is_flag=True, help="Draw fresh variants every epoch (many times slower)."
 )
 @click.option(
@@ -109,6 +116,7 @@ def train(
     strict: bool,
     as_json: bool,
     seed: int,
+    augmentation: str,
     class_weight: str,
     sensitivity: float | None,
     specificity: float | None,
@@ -154,6 +162,7 @@ def train(
     choosing, calibration = set_aside(dataset.validation, seed=seed, say=say)
     classifier = TumorClassifier(
         weights=None if weights == "none" else weights,
+        augmentation=None if augmentation == "none" else augmentation,
         class_weight=None if class_weight == "none" else class_weight,
         cache=not no_cache,
         seed=seed,
