@@ -88,7 +88,12 @@ def test_the_bundle_holds_a_report_that_stands_alone(trained):
     out, found = trained
     html = (out / "report.html").read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:image/png;base64,|#)', html)
-    for words in ("Data and split", "Calibration", "CLAIM checklist", "before the temperature"):
+    for words in (
+        "Data and split",
+        "Calibration",
+        "CLAIM checklist",
+        '<th scope="row">before</th>',
+    ):
         assert words in html
     assert str(out.parent) not in html
     twin = json.loads((out / "report.json").read_text())
