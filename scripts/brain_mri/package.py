@@ -23,6 +23,7 @@ from mri_tumor.data import load_dataset
 from mri_tumor.export import add_runtime
 from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
+from mri_tumor.labelled import describe_data
 
 SENSITIVITY = 0.99
 
@@ -63,7 +64,7 @@ def main() -> None:
     classifier.preprocessing_ = Preprocessing()
     classifier.backbone_ = get_backbone("MobileNetV2")
     classifier.history_ = json.loads((folder / "history.json").read_text())
-    classifier.data_ = {"seen": sorted({name[:16] for name in dataset.content_hashes})}
+    classifier.data_ = describe_data(dataset)
     classifier.metrics_ = {}
     classifier.model_ = model
     known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
