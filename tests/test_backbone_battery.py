@@ -23,7 +23,7 @@ SIZE = 96
 
 # Where fine-tuning begins, as the comments beside the specs say.
 FIRST_OPEN = {
-    "MobileNetV2": "block_15_expand",
+    "MobileNetV2": "block_13_expand",
     "MobileNetV3Small": "expanded_conv_10_expand",
     "MobileNetV3Large": "expanded_conv_14_expand",
     "EfficientNetB0": "block7a_expand_conv",
@@ -108,7 +108,7 @@ def test_a_backbone_is_built_saved_loaded_explained_and_cut(name, tiny, images, 
     assert backbone.layers[-spec.finetune_layers].name == FIRST_OPEN[name]
     n_learning = sum(int(np.prod(w.shape)) for w in backbone.trainable_weights)
     # A part of the network, or opening it would be training it anew.
-    assert 0 < n_learning < (1 if name == "tiny" else 0.6) * backbone.count_params()
+    assert 0 < n_learning < (1 if name == "tiny" else 0.8) * backbone.count_params()
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -163,7 +163,7 @@ def scaled(model, images):
     return keras.Model(backbone.input, backbone.get_layer("stem_conv_pad").input)(images).numpy()
 
 
-def test_both_graphs_of_efficientnet_work(imagenet, images, tmp_path):
+def test_both_graphs_of_efficientnet_work(imagenet, images):
     # Keras adds a layer for weights="imagenet" only, by which the deviations count in full.
     spec = get_backbone("EfficientNetB0")
     plain, downloaded, filed = (
@@ -176,6 +176,12 @@ def test_both_graphs_of_efficientnet_work(imagenet, images, tmp_path):
     np.testing.assert_allclose(scaled(downloaded, images), standard, atol=1e-5)
     np.testing.assert_allclose(scaled(filed, images), standard, atol=1e-5)
     np.testing.assert_allclose(filed(images), downloaded(images), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_graph_of_a_download_is_saved_loaded_explained_and_cut(imagenet, images, tmp_path):
+    spec = get_backbone("EfficientNetB0")
+    downloaded = build_model(spec, n_classes=4, weights="imagenet", input_size=SIZE)
     check_all(downloaded, images, tmp_path / "downloaded", n_open=spec.finetune_layers)
 
 
