@@ -15,6 +15,7 @@ import numpy as np
 from mri_tumor import __version__
 from mri_tumor.answers.stored import gate_files, read_gate, read_rule
 from mri_tumor.backbones import BackboneSpec, get_backbone
+from mri_tumor.backbones.registry import absent_backbone
 from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
 from mri_tumor.errors import BackboneError, BundleError
 from mri_tumor.images.preprocessing import Preprocessing
@@ -74,7 +75,12 @@ def save(
         },
         **classifier.rule_.to_dict(),
         "preprocessing": classifier.preprocessing_.to_dict(),
-        "backbone": {"name": spec.name, "package": spec.package, "options": dict(spec.options)},
+        "backbone": {
+            "name": spec.name,
+            "package": spec.package,
+            "options": dict(spec.options),
+            "finetune_layers": spec.finetune_layers,
+        },
         "parameters": _plain_parameters(classifier),
         "history": classifier.history_,
         "data": getattr(classifier, "data_", {}),
@@ -149,17 +155,11 @@ def _backbone(content: Mapping[str, Any]) -> BackboneSpec:
     try:
         return get_backbone(content["name"])
     except BackboneError:
-        return BackboneSpec(
-            name=content["name"],
-            builder=_absent,
-            scaling=list,
+        return absent_backbone(
+            content["name"],
             package=content.get("package", ""),
+            finetune_layers=content.get("finetune_layers"),
         )
-
-
-def _absent(*_arguments: Any, **_options: Any) -> Any:
-    message = "The plugin of this model's backbone is not installed."
-    raise BackboneError(message)
 
 
 def _plain_parameters(classifier: TumorClassifier) -> dict[str, Any]:
