@@ -13,6 +13,7 @@ from mri_tumor.assessment import NOTICE
 from mri_tumor.data.splits import TEST, TRAIN, VALIDATION, LeakWarning, k_fold, split_by_group
 from mri_tumor.errors import DataError
 from mri_tumor.evaluation import compare_predictions, evaluate_predictions
+from mri_tumor.evaluation.render import show_interval, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
     from mri_tumor.classifier import TumorClassifier
     from mri_tumor.data import Dataset
-    from mri_tumor.evaluation import Comparison, EvaluationReport
+    from mri_tumor.evaluation import Comparison, Difference, EvaluationReport
 
 _TEST_SHARE = 0.15
 _VALIDATION_SHARE = 0.15
+_LINE = "  {:<24}{:<21}{:<21}{:<26}{}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +70,43 @@ class LeakMeasurement:
             start,
             "  clean: no relative (near-duplicate, or same patient) of a test image in training",
             f"  leaky: images dealt out one by one, so {self.n_twins:,} test images had one",
-            "  first is clean, second is leaky: the difference is what the leak feigns",
+            f"  {NOTICE}",
             "",
-            str(self.difference),
+            _LINE.format("figure", "clean", "leaky", "leaky minus clean", "coverage").rstrip(),
+            *(self._line(name) for name in self.difference.figures),
         ]
-        if self.twins is not None:
-            lines += ["", f"On the {self.n_twins:,} images with a relative alone:", ""]
-            lines.append(str(self.twins))
+        test = self.difference.right
+        lines.append(
+            f"  McNemar, class: only clean right {test.only_first}, only leaky right "
+            f"{test.only_second}, p = {test.p_exact:.3g}"
+        )
+        if self.twins is None:
+            lines.append("No test image had a relative: nothing could leak.")
         else:
-            lines.append(f"No test image had a relative: nothing could leak. {NOTICE}")
+            row = self.twins.figures["accuracy"]
+            lines.append(
+                f"On the {self.n_twins:,} images with a relative alone, accuracy: clean "
+                f"{show_number(row.first)}, leaky {show_number(row.second)}, difference "
+                f"{_gap(row)}"
+            )
         return "\n".join(lines)
+
+    def _line(self, name: str) -> str:
+        """Lay one figure out: both with their intervals, and the difference with its own."""
+        tumor = name.startswith("tumor_")
+        key = name.removeprefix("tumor_")
+        cells = []
+        for report in (self.clean, self.leaky):
+            figures, ends = (
+                (report.figures["tumor"], report.intervals["tumor"])
+                if tumor
+                else (report.figures, report.intervals)
+            )
+            interval = show_interval(ends[key])
+            cells.append(show_number(figures[key]) + (f" ({interval})" if interval else ""))
+        gap = _gap(self.difference.figures[name])
+        coverage = "{}, {}".format(*map(show_number, self.difference.coverage))
+        return _LINE.format(name.replace("_", " "), *cells, gap, coverage)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the measurement into what JSON can hold."""
@@ -92,6 +121,13 @@ class LeakMeasurement:
             "leaky_minus_clean": self.difference.to_dict(),
             "leaky_minus_clean_on_twins": None if self.twins is None else self.twins.to_dict(),
         }
+
+
+def _gap(row: Difference) -> str:
+    if row.difference is None:
+        return "n/a"
+    ends = "" if row.interval is None else " ({:+.3f} to {:+.3f})".format(*row.interval)
+    return f"{row.difference:+.3f}{ends}"
 
 
 def measure_leak(
