@@ -69,11 +69,10 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         Units of the head's dense layer.
     dropout : float, default=0.5
         Share of them dropped in training, in [0, 1).
-    augmentation : str, callable or None, default="robust"
-        ``"robust"``: what differs between hospitals, from the skull and the contrast to
-        resolution and noise, besides geometry. ``"standard"``: rotation, shifts, shear, zoom,
-        horizontal flip, and no more. A callable takes a decoded grey image, the
-        `Preprocessing` and a NumPy generator.
+    augmentation : str, callable or None, default="standard"
+        ``"standard"``: rotation, shifts, shear, zoom, horizontal flip. ``"robust"``: what
+        differs between hospitals as well, from the skull and the contrast to resolution and
+        noise. A callable takes a decoded grey image, the `Preprocessing` and a NumPy generator.
     n_variants : int, default=4
         Variants of each image to train on: itself and augmented ones.
     cache : bool, default=True
@@ -141,7 +140,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         negative_class: str | None = None,
         hidden_units: int = 128,
         dropout: float = 0.5,
-        augmentation: str | Policy | None = "robust",
+        augmentation: str | Policy | None = "standard",
         n_variants: int = 4,
         cache: bool = True,
         class_weight: str | Mapping[str, float] | None = None,

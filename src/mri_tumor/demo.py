@@ -95,7 +95,6 @@ def run_demo(
     say("\n2/6 fit: training a head on the frozen backbone")
     classifier = TumorClassifier(
         weights="brain-mri",
-        augmentation="standard",
         epochs=epochs,
         learning_rate=1e-3,
         finetune_learning_rate=3e-4,

@@ -64,10 +64,10 @@ if TYPE_CHECKING:
 @click.option("--focal-gamma", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option(
     "--augmentation",
-    type=click.Choice(["robust", "standard", "none"]),
-    default="robust",
+    type=click.Choice(["standard", "robust", "none"]),
+    default="standard",
     show_default=True,
-    help="robust varies what differs between hospitals; standard the geometry alone.",
+    help="standard varies the geometry; robust also what differs between hospitals.",
 )
 @click.option(
     "--no-cache", is_flag=True, help="Draw fresh variants every epoch (many times slower)."
