@@ -25,6 +25,9 @@ from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.labelled import describe_data
 
+# Of known scans: those of other sources are refused ten times as often.
+MAX_REFUSED = 0.002
+
 
 def main() -> None:
     """Write the bundle."""
@@ -71,6 +74,7 @@ def main() -> None:
         pooled_function(model),
         groups=trained_on.groups,
         settings=classifier.preprocessing_,
+        max_refused=MAX_REFUSED,
     )
     classifier._compiled = None
     persistence.save(
