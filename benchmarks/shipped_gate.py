@@ -1,0 +1,60 @@
+"""Show what the shipped model says of pictures that are no scan, and of scans from elsewhere.
+
+    python benchmarks/shipped_gate.py ../shared/data --json shipped.json
+
+Pictures are of kinds that the gate was not fitted to (`non_mri`), and scans that were unrolled, for
+which DATA is needed. Scans from elsewhere are healthy: slices of the MNI152 average without skull
+(nilearn), an echo-planar volume (nibabel), a sagittal T1 (matplotlib), as far as they are
+installed. Research software, not a medical device.
+"""
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from gate import SOURCES, foreign_examples, held_out_examples
+from gate_recipe import phantom_examples
+
+from mri_tumor import runtime
+from mri_tumor.images import read_image
+from mri_tumor.images.listing import list_images
+
+
+def answers(model, examples):
+    """Count what a model says of examples, by kind."""
+    found = defaultdict(list)
+    for kind, _, pixels in examples:
+        found[kind].append(pixels)
+    counts = {}
+    for kind, images in found.items():
+        rows = model.assess(images)
+        counts[kind] = dict(Counter(row.label or row.status for row in rows))
+    return counts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with brain-tumor-mri/ and br35h/")
+    parser.add_argument("--model", default="brain-mri", help="a shipped model's name, or a bundle")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    model = runtime.load(given.model)
+    scans = sorted(list_images(given.data / SOURCES["kaggle"]))[::97]
+    table = {
+        "no scan": answers(model, held_out_examples([read_image(path) for path in scans])),
+        "healthy, from elsewhere": answers(model, foreign_examples()),
+        "synthetic": answers(model, phantom_examples(100, seed=900)),
+    }
+    for name, kinds in table.items():
+        total = sum((Counter(row) for row in kinds.values()), Counter())
+        print(f"{name}: {total['refused']} of {total.total()} refused")
+        if name != "no scan":
+            for kind, row in kinds.items():
+                print(f"  {kind}: {row}")
+    if given.json:
+        given.json.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
