@@ -276,7 +276,9 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         """Go on training with the last layers of the backbone open, at a lower rate.
 
         Normalisation layers keep their statistics. If no epoch improves on the model as it
-        was, by the validation loss, it stays as it was.
+        was, by the validation loss, it stays as it was. Temperature, prediction sets and gate
+        belong to the weights as they were and are dropped, and the threshold is the parameter's:
+        call `calibrate` afterwards.
 
         Parameters
         ----------
@@ -303,6 +305,13 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         self.data_ = describe_data(X, validation_data, known=self.data_)
         plan = self._plan("finetune", epochs or self.finetune_epochs or FINETUNE_EPOCHS)
         self._train([plan], parts, checkpoint)
+        # They were fitted to the outputs and the features of the weights as they were.
+        self.rule_ = DecisionRule(
+            classes=self.rule_.classes,
+            negative_class=self.negative_class_,
+            threshold=float(self.threshold),
+        )
+        self.gate_ = None
         return self
 
     def _plan(self, name: str, epochs: int) -> StagePlan:

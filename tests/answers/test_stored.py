@@ -1,5 +1,7 @@
 """A gate travels with the weights, and refuses on the other side as it did here."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,3 +48,13 @@ def test_a_gate_that_was_changed_is_found_out(gated):
         file.write(b"more")
     with pytest.raises(BundleError, match=r"gate\.npz"):
         TumorClassifier.load(path)
+
+
+def test_finetuning_drops_what_was_fitted_to_the_old_weights(gated, blob_images):
+    clf, _ = gated
+    images, labels = blob_images
+    clf.rule_ = replace(clf.rule_, temperature=3.0, threshold=0.9)
+    clf.finetune(images, labels, groups=np.arange(len(labels)), epochs=1)
+    assert clf.rule_.temperature == 1.0
+    assert clf.rule_.threshold == clf.threshold == 0.5
+    assert clf.gate_ is None
