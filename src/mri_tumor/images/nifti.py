@@ -94,7 +94,9 @@ def open_nifti(file: Opened, options: ReadOptions) -> Volume:
     header = read_nifti_header(file.stream, name=file.name, size=file.size, options=options)
     if header.packed:
         start, length = header.start, header.volume_bytes
-        store = unpacked(file.stream, file.name, start=start, length=length)
+        store = unpacked(
+            file.stream, file.name, start=start, length=length, in_memory=options.in_memory
+        )
         voxels = _Voxels(header, store, 0)
     else:
         store = from_stream(file.stream, file.name)

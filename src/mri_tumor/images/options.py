@@ -38,6 +38,7 @@ class ReadOptions:
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
     max_volume_bytes: int = MAX_VOLUME_BYTES
+    in_memory: bool = False
 
     def __post_init__(self) -> None:
         check_window(self.window)

@@ -12,9 +12,12 @@ from mri_tumor.images.options import Convention, Plane, ReadOptions, Window, che
 from mri_tumor.images.quiet import quiet_decoders
 from mri_tumor.images.raster import has_pages, read_raster
 from mri_tumor.images.series import open_series
-from mri_tumor.images.sources import Opened, Source, is_folder, opened
+from mri_tumor.images.sources import Opened, Source, Upload, is_folder, opened
 from mri_tumor.images.stacks import file_kind, open_stack
 from mri_tumor.images.volume import Volume
+
+# What has no position that reading would move.
+_FIXED = str | Path | bytes | bytearray | memoryview | Upload
 
 
 def read_image(
@@ -32,6 +35,7 @@ def read_image(
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
     max_volume_bytes: int = MAX_VOLUME_BYTES,
+    in_memory: bool = False,
 ) -> Grey:
     """Read one image of a file as grey pixels.
 
@@ -45,7 +49,7 @@ def read_image(
 
     Parameters
     ----------
-    source : str, path, bytes or binary file object
+    source : str, path, bytes, upload or binary file object
         PNG, JPEG, TIFF, BMP, WebP, GIF, DICOM or NIfTI (plain or gzip).
     name : str, optional
         What messages call it, such as the name of an upload; by default its path.
@@ -79,6 +83,8 @@ def read_image(
         A larger file (other than NIfTI), upload or inflated DICOM file is refused.
     max_volume_bytes : int, default=4_294_967_296
         A NIfTI file that needs more, once unpacked, is refused before it is unpacked.
+    in_memory : bool, default=False
+        Unpack a large NIfTI file in memory, where a scratch file would be used else.
 
     Returns
     -------
@@ -112,6 +118,7 @@ def read_image(
         max_pixels=max_pixels,
         max_bytes=max_bytes,
         max_volume_bytes=max_volume_bytes,
+        in_memory=in_memory,
     )
     with quiet_decoders(), opened(source, name=name, max_bytes=max_bytes) as file:
         return finished(_read_one(file, page, options), name=file.name)
@@ -164,6 +171,7 @@ def read_volume(
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
     max_volume_bytes: int = MAX_VOLUME_BYTES,
+    in_memory: bool = False,
 ) -> Volume:
     """Open a scan of several slices, which are read as they are asked for.
 
@@ -185,7 +193,7 @@ def read_volume(
         place of a DICOM series (echoes, b-values, times), from 0.
     series : int, optional
         Which series of a folder that holds several, from 0, ordered by SeriesNumber.
-    max_pixels, max_bytes, max_volume_bytes : int
+    max_pixels, max_bytes, max_volume_bytes, in_memory
         As in `read_image`.
 
     Returns
@@ -218,6 +226,7 @@ def read_volume(
         max_pixels=max_pixels,
         max_bytes=max_bytes,
         max_volume_bytes=max_volume_bytes,
+        in_memory=in_memory,
     )
     with quiet_decoders():
         folder = is_folder(source)
@@ -247,7 +256,7 @@ def is_volume(source: Source, *, max_bytes: int = MAX_BYTES) -> bool:
     if is_folder(source):
         return True
     options = ReadOptions(max_bytes=max_bytes, allow_modality="*")
-    before = None if isinstance(source, str | Path | bytes | bytearray | memoryview) else source
+    before = None if isinstance(source, _FIXED) else source
     position = before.tell() if before is not None and hasattr(before, "tell") else None
     try:
         with quiet_decoders(), opened(source, max_bytes=max_bytes) as file:

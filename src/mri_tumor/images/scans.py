@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import ImageError
 from mri_tumor.images.limits import MAX_SERIES_FILES
@@ -19,12 +19,13 @@ from mri_tumor.images.stream import Picture
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from mri_tumor.images.listing import Skip
+    from mri_tumor.images.sources import Upload
     from mri_tumor.images.volume import Volume
 
 # Kinds of files that may hold several pages or frames.
@@ -63,15 +64,18 @@ class Scan:
         Its file, or the folder of a series.
     open : callable or None
         Opens the volume; None for an image.
+    read : callable or None
+        Reads the image, where its name is not its path.
     """
 
     name: str
     open: Callable[[], Volume] | None = None
+    read: Callable[[], NDArray[np.uint8]] | None = None
 
     def pictures(self) -> Iterator[Picture]:
         """Yield the image, or the slices of the volume; one that cannot be opened as itself."""
         if self.open is None:
-            yield Picture(self.name, partial(read_image, self.name))
+            yield Picture(self.name, self.read or partial(read_image, self.name))
             return
         try:
             volume = self.open()
@@ -123,6 +127,58 @@ def find_scans(
             yield from _in_tree(path, plane, on_skip)
         else:
             yield _alone(path, _kind(path), plane)
+
+
+def uploaded_scans(
+    uploads: Sequence[Upload], *, plane: Plane | None = None, **limits: int
+) -> Iterator[Scan]:
+    """Yield the images and volumes among files in memory; nothing is ever written.
+
+    DICOM images of one series are a volume, whatever the folders they come from. They take the
+    place of the first of them.
+
+    Parameters
+    ----------
+    uploads : sequence of Upload
+        The files.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        How to cut NIfTI volumes; axial by default.
+    **limits
+        `max_pixels`, `max_bytes` and `max_volume_bytes`, as in `read_image`.
+
+    Yields
+    ------
+    Scan
+        An image or a volume; a file that cannot be read is an image that says so when read.
+    """
+    kinds = [sniff(upload.data[:HEAD]) for upload in uploads]
+    dicom = [upload for upload, kind in zip(uploads, kinds, strict=True) if kind == "DICOM"]
+    told = False
+    for upload, kind in zip(uploads, kinds, strict=True):
+        if kind != "DICOM":
+            yield _upload(upload, kind, plane, limits)
+        elif not told:
+            told = True
+            yield from _uploaded_series(dicom, limits)
+
+
+def _uploaded_series(files: Sequence[Upload], limits: dict[str, int]) -> Iterator[Scan]:
+    volumes: list[Callable[[], Volume]] = []
+    loose = list(files)
+    if 1 < len(files) <= MAX_SERIES_FILES:
+        with quiet_decoders():
+            options = ReadOptions(in_memory=True, **limits)  # type: ignore[arg-type]
+            volumes, loose = series_of(files, options, name="the series")
+    for number, volume in enumerate(volumes):
+        yield Scan("series" if len(volumes) == 1 else f"series {number + 1}", volume)
+    yield from (_upload(upload, "DICOM", None, limits) for upload in loose)
+
+
+def _upload(upload: Upload, kind: str | None, plane: Plane | None, limits: dict[str, Any]) -> Scan:
+    if kind == "NIfTI" or (kind in _PAGED | {"DICOM"} and is_volume(upload)):
+        cut = plane if kind == "NIfTI" else None
+        return Scan(upload.name, partial(read_volume, upload, plane=cut, in_memory=True, **limits))
+    return Scan(upload.name, read=partial(read_image, upload, in_memory=True, **limits))
 
 
 def _in_tree(root: Path, plane: Plane | None, on_skip: Skip | None) -> Iterator[Scan]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,9 +21,11 @@ from mri_tumor.images.listing import list_images
 from mri_tumor.images.messages import refusal, shown
 from mri_tumor.images.options import Plane, ReadOptions
 from mri_tumor.images.sniffing import HEAD, sniff
-from mri_tumor.images.sources import check_bytes, opened
+from mri_tumor.images.sources import Upload, check_bytes, opened
 from mri_tumor.images.stacks import open_frames
 from mri_tumor.images.volume import Volume
+
+File = TypeVar("File", Path, Upload)
 
 # Positions that differ by less are the same slice (mm).
 _SAME_PLACE = 0.01
@@ -32,7 +35,7 @@ _SAME_PLACE = 0.01
 class _Slice:
     """What is kept of a file while its series is put in order."""
 
-    path: Path
+    path: Path | Upload
     series: str
     number: float
     instance: str
@@ -95,13 +98,13 @@ def open_series(folder: Path, options: ReadOptions) -> Volume:
 
 
 def series_of(
-    files: Iterable[Path], options: ReadOptions, *, name: str
-) -> tuple[list[Callable[[], Volume]], list[Path]]:
+    files: Iterable[File], options: ReadOptions, *, name: str
+) -> tuple[list[Callable[[], Volume]], list[File]]:
     """Put the DICOM files of a folder together to volumes, as far as they go together.
 
     Parameters
     ----------
-    files : iterable of Path
+    files : iterable of Path, or of Upload
         DICOM files.
     options : ReadOptions
         As in `open_series`.
@@ -112,11 +115,11 @@ def series_of(
     -------
     volumes : list of callable
         Each opens a series of two images or more, ordered by SeriesNumber.
-    loose : list of Path
+    loose : list of Path or Upload
         Files that are part of none: damaged ones, those of several frames, further copies.
     """
     groups: dict[str, list[_Slice]] = defaultdict(list)
-    loose: list[Path] = []
+    loose: list[Any] = []
     seen: set[str] = set()
     for path in files:
         try:
@@ -142,7 +145,7 @@ def series_of(
     return volumes, sorted(loose)
 
 
-def _read_slice(path: Path, options: ReadOptions) -> _Slice | ImageError:
+def _read_slice(path: Path | Upload, options: ReadOptions) -> _Slice | ImageError:
     """Read a file's header; an object that is not wanted comes back as the error it would be."""
     with opened(path, max_bytes=options.max_bytes) as file:
         check_bytes(file, options.max_bytes)
@@ -180,7 +183,7 @@ def _is_dicom(path: Path) -> bool:
         return sniff(file.read(HEAD)) == "DICOM"
 
 
-def _describe(path: Path, dicom: DicomFile) -> _Slice:
+def _describe(path: Path | Upload, dicom: DicomFile) -> _Slice:
     dataset, name = dicom.header.dataset, dicom.name
     normal = dicom.normal()
     position = for_frame(dataset, 0, "PlanePositionSequence", "ImagePositionPatient", name=name)
@@ -321,7 +324,7 @@ def _as_volume(slices: list[_Slice], options: ReadOptions, name: str) -> Volume:
     )
 
 
-def _sample(path: Path, options: ReadOptions) -> np.ndarray:
+def _sample(path: Path | Upload, options: ReadOptions) -> np.ndarray:
     with opened(path, max_bytes=options.max_bytes) as file:
         return open_dicom(file, options).sample(0)
 

@@ -5,14 +5,34 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from mri_tumor.errors import ImageError, ParameterError
 from mri_tumor.images.messages import refusal, shown
 
-Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+
+@dataclass(frozen=True, order=True)
+class Upload:
+    """A file in memory, with the name that it came with.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    data : bytes
+        Its content.
+    """
+
+    name: str
+    data: bytes = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Upload
 
 
 @dataclass(frozen=True)
@@ -42,7 +62,7 @@ def source_name(source: object, name: str | None = None) -> str:
 
     Parameters
     ----------
-    source : path, bytes or file object
+    source : path, bytes, upload or file object
         What the caller gave.
     name : str, optional
         What the caller wants it to be called, such as the name of an upload.
@@ -56,6 +76,8 @@ def source_name(source: object, name: str | None = None) -> str:
         return shown(name)
     if isinstance(source, str | os.PathLike):
         return shown(os.fspath(source))
+    if isinstance(source, Upload):
+        return shown(source.name)
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>"
     inner = getattr(source, "name", None)
@@ -68,7 +90,7 @@ def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterat
 
     Parameters
     ----------
-    source : str, path, bytes or binary file object
+    source : str, path, bytes, upload or binary file object
         A file object is read from where it stands, and left open.
     name : str, optional
         What messages call it.
@@ -98,6 +120,8 @@ def opened(source: Source, *, name: str | None = None, max_bytes: int) -> Iterat
         return
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
+    elif isinstance(source, Upload):
+        data = source.data
     elif callable(getattr(source, "read", None)):
         data = _read_all(source, label, max_bytes)
     else:

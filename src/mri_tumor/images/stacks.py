@@ -12,7 +12,7 @@ from mri_tumor.images.nifti import open_nifti
 from mri_tumor.images.options import ReadOptions
 from mri_tumor.images.raster import open_pages
 from mri_tumor.images.sniffing import HEAD, describe, sniff
-from mri_tumor.images.sources import Opened, Source, check_bytes, opened
+from mri_tumor.images.sources import Opened, Source, Upload, check_bytes, opened
 from mri_tumor.images.volume import Volume
 
 
@@ -83,7 +83,7 @@ def open_stack(source: Source, *, name: str | None, options: ReadOptions) -> Vol
         return volume(file, kind, options, stack)
 
 
-def open_frames(path: Path, options: ReadOptions) -> Volume:
+def open_frames(path: Path | Upload, options: ReadOptions) -> Volume:
     """Open the frames of a DICOM file as a volume; see `open_stack`."""
     return open_stack(path, name=None, options=options)
 

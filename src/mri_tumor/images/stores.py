@@ -106,7 +106,9 @@ def _in_memory(data: bytes, name: str) -> ByteStore:
     return ByteStore(name, lambda length, start: data[start : start + length])
 
 
-def unpacked(stream: IO[bytes], name: str, *, start: int, length: int) -> ByteStore:
+def unpacked(
+    stream: IO[bytes], name: str, *, start: int, length: int, in_memory: bool = False
+) -> ByteStore:
     """Unpack a part of a gzip file, into memory if it is small, else into a scratch file.
 
     The scratch file has no name and vanishes with its last reader. No more is unpacked than
@@ -120,6 +122,8 @@ def unpacked(stream: IO[bytes], name: str, *, start: int, length: int) -> ByteSt
         What messages call it.
     start, length : int
         Which of the unpacked bytes are wanted.
+    in_memory : bool, default=False
+        Never use a scratch file.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def unpacked(stream: IO[bytes], name: str, *, start: int, length: int) -> ByteSt
     try:
         with gzip.GzipFile(fileobj=stream, mode="rb") as plain:
             _copy(plain, start, None, name)
-            if length <= _IN_MEMORY:
+            if in_memory or length <= _IN_MEMORY:
                 parts: list[bytes] = []
                 _copy(plain, length, parts.append, name)
                 _check_end(plain)
