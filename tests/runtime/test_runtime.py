@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -109,6 +110,7 @@ def test_neither_framework_nor_science_is_loaded(saved, tmp_path):
     Image.fromarray(blobs(2, seed=3)[0][0]).save(file)
     code = f"""
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from mri_tumor import runtime
 model = runtime.load({str(saved)!r})
 row = model.assess([{str(file)!r}])[0]
@@ -130,6 +132,7 @@ def test_the_command_line_answers_without_tensorflow(saved, tmp_path):
         arguments = ["mri-tumor", *command, str(file), "--model", str(saved), "--json"]
         code = f"""
 import sys
+from concurrent.futures import ThreadPoolExecutor
 sys.argv = {arguments!r}
 from mri_tumor.cli import main
 try:
@@ -242,3 +245,13 @@ def test_the_gate_refuses_here_too(quick, saved, unseen):
     rows = wary.assess([unseen[0], np.full((80, 80), 250, np.uint8)])
     assert [row.status for row in rows] == [quick.assess([unseen[0]])[0].status, "refused"]
     assert rows[1].message == "too bright"
+
+
+def test_threads_that_share_a_model_get_their_own_answers(quick, unseen):
+    expected = quick.predict_proba(unseen)
+    assert len({round(float(row[0]), 4) for row in expected}) > 5
+    with ThreadPoolExecutor(8) as pool:
+        found = list(
+            pool.map(lambda at: quick.predict_proba(unseen[at : at + 1]), [*range(20)] * 5)
+        )
+    np.testing.assert_allclose(np.concatenate(found), np.tile(expected, (5, 1)), atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -118,7 +119,8 @@ def open_engine(
     -------
     callable
         From images in [0, 255], any number type, shape (n, size, size, 3), to the outputs,
-        shape (n, n_outputs), and the feature map, shape (n, rows, columns, channels).
+        shape (n, n_outputs), and the feature map, shape (n, rows, columns, channels). Several
+        threads may call it.
 
     Raises
     ------
@@ -145,7 +147,14 @@ def open_engine(
         first = (str(error).splitlines() or [type(error).__name__])[0]
         message = f"{path}: {spec.package} cannot load this network ({first}). Export it again."
         raise BundleError(message) from error
-    return lambda values: _run_all(run, values, rows, path)
+    # An engine keeps its input and its answer in itself, so threads take turns.
+    turn = threading.Lock()
+
+    def answer(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        with turn:
+            return _run_all(run, values, rows, path)
+
+    return answer
 
 
 def engine_spec(name: str) -> EngineSpec:
