@@ -13,6 +13,14 @@ from PIL import Image
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep what the tests cache out of the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MRI_TUMOR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real images; skips where they are missing."""

@@ -8,7 +8,6 @@ import pytest
 
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.errors import CheckpointError
-from mri_tumor.training import checkpoint as module
 from mri_tumor.training.checkpoint import Checkpoint, State
 
 # Stated in the docs: a resumed training differs by rounding only, if at all.
@@ -78,7 +77,6 @@ def test_stopped_at_any_epoch_it_ends_the_same(
         with pytest.raises(Killed):
             made(**options).fit(*blob_images, checkpoint=folder)
     assert (folder / "state.npz").exists()
-    assert (folder / "features-training").exists() == ("cache" not in options)
     again = made(**options).fit(*blob_images, checkpoint=folder)
     assert_same(uninterrupted(**options), again)
     assert not folder.exists()
@@ -109,18 +107,6 @@ def test_the_frozen_part_is_not_computed_again(uninterrupted, blob_images, tmp_p
 
     monkeypatch.setattr("mri_tumor.training.fitting.compute_features", never)
     assert_same(uninterrupted(), made().fit(*blob_images, checkpoint=folder))
-
-
-def test_activations_cut_short_are_not_read(uninterrupted, blob_images, tmp_path, monkeypatch):
-    folder = tmp_path / "kept"
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "sync_folder", lambda _: (_ for _ in ()).throw(Killed))
-        with pytest.raises(Killed):
-            made().fit(*blob_images, checkpoint=folder)
-    assert list(folder.glob(".scratch-*"))
-    assert not list(folder.glob("features-*"))
-    assert_same(uninterrupted(), made().fit(*blob_images, checkpoint=folder))
-    assert not folder.exists()
 
 
 def test_finetuning_goes_on_too(tiny, blob_images, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mri_tumor import persistence
 from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages, calibrate_rule
 from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.bundle import packaged_bundle
+from mri_tumor.caching import Cache
 from mri_tumor.errors import NotFittedError, ParameterError
 from mri_tumor.examining import Examines
 from mri_tumor.images.preprocessing import Preprocessing
@@ -29,7 +31,6 @@ from mri_tumor.training.targets import encode, find_classes, image_weights
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -75,9 +76,10 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         noise. A callable takes a decoded grey image, the `Preprocessing` and a NumPy generator.
     n_variants : int, default=4
         Variants of each image to train on: itself and augmented ones.
-    cache : bool, default=True
-        Compute the frozen part once for all variants. False draws fresh variants every epoch
-        and is many times slower.
+    cache : bool or path, default=True
+        Compute the frozen part once for all variants, and keep it for other trainings on the
+        same images, in the user's cache folder or in this one; `mri_tumor.caching` has the
+        limit. False draws fresh variants every epoch and is many times slower.
     class_weight : "balanced", dict or None, default=None
         Weights of the labels in the loss.
     focal_gamma : float, default=0.0
@@ -142,7 +144,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         dropout: float = 0.5,
         augmentation: str | Policy | None = "standard",
         n_variants: int = 4,
-        cache: bool = True,
+        cache: bool | str | os.PathLike[str] = True,
         class_weight: str | Mapping[str, float] | None = None,
         focal_gamma: float = 0.0,
         epochs: int = 50,
@@ -354,7 +356,8 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
                 options=FitOptions(
                     batch_size=self.batch_size,
                     n_variants=self.n_variants,
-                    cache=self.cache,
+                    cache=bool(self.cache),
+                    store=self._store(),
                     seed=self.seed,
                     show_progress=bool(self.verbose),
                 ),
@@ -362,6 +365,11 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
                 checkpoint=kept,
             )
         self._forget()
+
+    def _store(self) -> Cache | None:
+        if not self.cache:
+            return None
+        return Cache() if self.cache is True else Cache(Path(self.cache))
 
     def _parts(
         self, X: Any, y: Any, groups: ArrayLike | None, validation_data: Any

@@ -168,6 +168,8 @@ def _plain_parameters(classifier: TumorClassifier) -> dict[str, Any]:
     for name, value in classifier.get_params(deep=False).items():
         if name == "backbone":
             plain[name] = classifier.backbone_.name
+        elif name == "cache":
+            plain[name] = bool(value)  # its place is that of one machine
         elif isinstance(value, os.PathLike):
             # The place of a file on one machine says nothing on another, and may name a person.
             plain[name] = Path(value).name

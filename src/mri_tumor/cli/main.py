@@ -11,6 +11,8 @@ import click
 from mri_tumor import __version__
 from mri_tumor.cli.audit import audit
 from mri_tumor.cli.backbones import backbones
+from mri_tumor.cli.benchmark import benchmark
+from mri_tumor.cli.cache import cache
 from mri_tumor.cli.compare import compare
 from mri_tumor.cli.demo import demo
 from mri_tumor.cli.evaluate import evaluate
@@ -43,11 +45,13 @@ for command in (
     evaluate,
     compare,
     leak,
+    benchmark,
     predict,
     explain,
     export,
     audit,
     backbones,
+    cache,
     info,
 ):
     commands.add_command(command)

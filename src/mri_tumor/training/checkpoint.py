@@ -1,17 +1,14 @@
 """What a training leaves on the disk after each epoch, so that a killed one can go on.
 
-A folder holds ``settings.json`` (what the training was begun with), ``features-*`` (activations
-of the frozen part, once they are complete) and ``state.npz`` (arrays and JSON, no pickle). Each
-is written under another name, forced to the disk and renamed: whatever moment the process is
-killed at, what has its final name is whole.
+A folder holds ``settings.json`` (what the training was begun with) and ``state.npz`` (arrays and
+JSON, no pickle). Each is written under another name, forced to the disk and renamed: whatever
+moment the process is killed at, what has its final name is whole.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from mri_tumor.errors import CheckpointError
-from mri_tumor.files import only_one, sync_folder, write_whole
+from mri_tumor.files import only_one, write_whole
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SETTINGS, _STATE, _LOCK = "settings.json", "state.npz", "lock"
-_SCRATCH = ".scratch-"
 # Settings whose values are hashes say nothing to a person.
 _IN_WORDS = {
     "images": "the images or their labels are others",
@@ -106,7 +102,7 @@ class Checkpoint:
             others = [
                 path.name
                 for path in (self.folder.iterdir() if self.folder.is_dir() else [self.folder])
-                if path.name not in known and not path.name.startswith((".", "features-"))
+                if path.name not in known and not path.name.startswith(".")
             ]
             if others:
                 message = (
@@ -126,8 +122,6 @@ class Checkpoint:
                 raise CheckpointError(message)
             if not self.has_progress:
                 (self.folder / _SETTINGS).unlink(missing_ok=True)
-            for path in self.folder.glob(f"{_SCRATCH}*"):
-                shutil.rmtree(path, ignore_errors=True)
             self._stack = stack.pop_all()
         return self
 
@@ -137,7 +131,7 @@ class Checkpoint:
     @property
     def has_progress(self) -> bool:
         """Whether there is anything that took time to make."""
-        return (self.folder / _STATE).exists() or any(self.folder.glob("features-*"))
+        return (self.folder / _STATE).exists()
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Say what the training is, and refuse if another one was begun here.
@@ -214,25 +208,9 @@ class Checkpoint:
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         write_whole(self.folder / _STATE, lambda file: np.savez(file, **arrays))
 
-    def finished_features(self, name: str) -> Path | None:
-        """Return the folder of activations that are complete, None if there is none."""
-        folder = self.folder / f"features-{name}"
-        return folder if folder.is_dir() else None
-
-    @contextlib.contextmanager
-    def new_features(self, name: str) -> Iterator[Path]:
-        """Give a folder for activations; it gets its name when the block has filled it."""
-        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=self.folder))
-        yield scratch
-        sync_folder(scratch)
-        scratch.rename(self.folder / f"features-{name}")
-        sync_folder(self.folder)
-
     def remove(self) -> None:
         """Remove all that was kept: the training has ended, and its model is safe."""
         # The settings last: a state without them would be taken for that of any training.
-        for path in self.folder.glob("features-*"):
-            shutil.rmtree(path, ignore_errors=True)
         for name in (_STATE, _SETTINGS):
             (self.folder / name).unlink(missing_ok=True)
 

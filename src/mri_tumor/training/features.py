@@ -81,6 +81,11 @@ def frozen_function(model: keras.Model) -> Callable[..., list[NDArray[Any]]]:
     return run
 
 
+def features_size(frozen: keras.Model, n_rows: int) -> int:
+    """Return the bytes that the activations of so many images take."""
+    return sum(2 * n_rows * math.prod(map(int, tensor.shape[1:])) for tensor in frozen.outputs)
+
+
 def compute_features(
     frozen: keras.Model,
     images: ImageCollection,

@@ -12,22 +12,27 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from mri_tumor.model import SplitModel, model_between, open_layers, seeded, split_model
+from mri_tumor.progress import say
 from mri_tumor.training.features import (
     FeatureBatches,
     Features,
     compute_features,
     continue_features,
+    features_size,
     load_features,
 )
+from mri_tumor.training.identity import features_key
 from mri_tumor.training.loop import run_stage
 from mri_tumor.training.pipeline import FreshBatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from mri_tumor.caching import Cache
     from mri_tumor.images.collection import ImageCollection
     from mri_tumor.training.augmentation import Variants
     from mri_tumor.training.checkpoint import Checkpoint
@@ -65,6 +70,8 @@ class FitOptions:
         Cached variants of each image: itself and ``n_variants - 1`` augmented ones.
     cache : bool, default=True
         Compute the frozen part once. False draws a fresh variant of each image every epoch.
+    store : Cache, optional
+        Keeps the frozen part's activations for other runs; without it they last for this one.
     seed : int, default=0
         Seed of the order and the dropout.
     show_progress : bool, default=False
@@ -74,6 +81,7 @@ class FitOptions:
     batch_size: int = 32
     n_variants: int = 4
     cache: bool = True
+    store: Cache | None = None
     seed: int = 0
     show_progress: bool = False
 
@@ -122,7 +130,7 @@ def train_stages(
     history : dict
         Rows are appended to it.
     checkpoint : Checkpoint, optional
-        Keeps the activations and the state of each epoch; what it holds is gone on with.
+        Keeps the state of each epoch; what it holds is gone on with.
 
     Raises
     ------
@@ -151,7 +159,7 @@ def train_stages(
         if split is not None:
             for name, part in parts.items():
                 features[name] = _features(
-                    split.frozen, name, part, variants, options, checkpoint, Path(folder)
+                    split.frozen, name, part, variants, options, Path(folder)
                 )
         for index, plan in enumerate(plans):
             if kept is not None and index < kept.stage:
@@ -188,23 +196,30 @@ def _features(  # noqa: PLR0917
     part: LabelledImages,
     variants: Variants,
     options: FitOptions,
-    checkpoint: Checkpoint | None,
     folder: Path,
 ) -> Features:
-    """Return the activations of a part, from the checkpoint if they are complete there."""
-    if checkpoint is not None:
-        done = checkpoint.finished_features(name)
-        if done is not None:
-            return load_features(done, len(part.images))
-    with checkpoint.new_features(name) if checkpoint else nullcontext(folder / name) as place:
-        place.mkdir(exist_ok=True)
-        augmented = name == "training" and variants.policy is not None
+    """Return the activations of a part, as an earlier run left them if they are in the store."""
+    augmented = name == "training" and variants.policy is not None
+    n_variants = options.n_variants if augmented else 1
+    store, key = options.store, None
+    if store is not None and store.limit:
+        key = features_key(frozen, part.images, variants, n_variants=n_variants)
+    if store is not None and key is not None and (kept := store.find(key)) is not None:
+        say(f"The frozen part, {name}: taken from {kept}", show=options.show_progress)
+        return load_features(kept, len(part.images))
+    n_bytes = features_size(frozen, n_variants * len(part.images))
+    place: AbstractContextManager[Path] = nullcontext(folder / name)
+    if store is not None and key is not None and store.has_room_for(n_bytes):
+        about = {"images": len(part.images), "variants": n_variants, "part": name}
+        place = store.new(key, n_bytes=n_bytes, about=about)
+    with place as target:
+        target.mkdir(exist_ok=True)
         return compute_features(
             frozen,
             part.images,
             variants,
-            n_variants=options.n_variants if augmented else 1,
-            folder=place,
+            n_variants=n_variants,
+            folder=target,
             show_progress=options.show_progress,
             description=f"Computing the frozen part, {name}",
         )

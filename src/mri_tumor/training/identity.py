@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from functools import cache
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
+    from mri_tumor.images.collection import ImageCollection
+    from mri_tumor.training.augmentation import Variants
     from mri_tumor.training.fitting import LabelledImages, StagePlan
 
 # These show or decide nothing in training.
@@ -49,6 +56,7 @@ def training_identity(
     from mri_tumor import __version__
 
     plain = {k: _plain(v) for k, v in parameters.items() if k not in _WITHOUT_EFFECT}
+    plain["cache"] = bool(parameters.get("cache"))  # where it is has no effect
     return {
         "mri-tumor": __version__,
         **plain,
@@ -56,6 +64,99 @@ def training_identity(
         "images": _hash(piece for part in parts for piece in _pieces(part)),
         "start": _hash(np.ascontiguousarray(values).data for values in model.get_weights()),
     }
+
+
+def features_key(
+    frozen: keras.Model, images: ImageCollection, variants: Variants, *, n_variants: int
+) -> str | None:
+    """Return what tells these activations from any others.
+
+    Files count by their content, wherever they lie. The code that reads, prepares and varies
+    images counts as well, so that no change of it meets what an older one has left.
+
+    Parameters
+    ----------
+    frozen : keras.Model
+        From images to the activations.
+    images : ImageCollection
+        Files or arrays.
+    variants : Variants
+        Prepares them.
+    n_variants : int
+        Variants of each image.
+
+    Returns
+    -------
+    str or None
+        Letters and digits. None where it cannot be known: a policy from elsewhere, or an image
+        that cannot be read.
+    """
+    if n_variants > 1 and not _is_ours(variants.policy):
+        return None
+    try:
+        contents = [_content(images, index) for index in range(len(images))]
+    except OSError:
+        return None  # the reader says what is wrong
+    described = {
+        "variants": variants.describe() if n_variants > 1 else variants.settings.to_dict(),
+        "n_variants": n_variants,
+        "versions": {name: version(name) for name in ("keras", "tensorflow", "numpy", "pillow")},
+    }
+    pieces = [_code(), repr(described).encode(), _structure(frozen)]
+    weights = (np.ascontiguousarray(values).data for values in frozen.get_weights())
+    return _hash(chain(pieces, weights, contents))[:40]
+
+
+def _is_ours(policy: Any) -> bool:
+    """Say whether a policy is the library's, whose code is known."""
+    parts = (policy, getattr(policy, "change", policy))
+    return all(type(one).__module__.startswith("mri_tumor.") for one in parts)
+
+
+def _structure(model: keras.Model) -> bytes:
+    """Return a model's graph; Keras numbers unnamed layers by when they were made."""
+    graph = json.loads(model.to_json())
+    names: dict[str, str] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            names.setdefault(value["name"], f"layer {len(names)}")
+        for inner in _inner(value):
+            collect(inner)
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: renamed(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [renamed(inner) for inner in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    collect(graph)
+    return json.dumps(renamed(graph), sort_keys=True).encode()
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _content(images: ImageCollection, index: int) -> bytes:
+    if images.arrays is not None:
+        pixels = images.arrays[index]
+        return repr(pixels.shape).encode() + hashlib.sha256(_bytes(pixels)).digest()
+    with Path(images.names[index]).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+@cache
+def _code() -> bytes:
+    """Return a hash of the modules that stand between a file and the network."""
+    import mri_tumor
+
+    home = Path(mri_tumor.__file__).parent
+    files = sorted(file for name in ("images", "training") for file in home.glob(f"{name}/*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).digest()
 
 
 def _plain(value: Any) -> Any:
