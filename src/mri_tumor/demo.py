@@ -52,7 +52,7 @@ def run_demo(
     *,
     n_images: int = 320,
     epochs: int = 30,
-    finetune_epochs: int = 6,
+    finetune_epochs: int = 4,
     seed: int = 0,
     say: Callable[[str], Any] = lambda _text: None,
 ) -> DemoResult:
@@ -98,6 +98,7 @@ def run_demo(
         epochs=epochs,
         learning_rate=1e-3,
         finetune_learning_rate=3e-4,
+        n_variants=4,
         seed=seed,
         verbose=1,
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="imagenet, brain-mri, none, or the path of a weights file.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=50, show_default=True)
-@click.option("--finetune-epochs", type=click.IntRange(min=0), default=6, show_default=True)
+@click.option("--finetune-epochs", type=click.IntRange(min=0), default=3, show_default=True)
 @click.option("--head-only", is_flag=True, help="Do not fine-tune: much quicker.")
 @click.option(
     "--folds",

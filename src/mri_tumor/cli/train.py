@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(min=0),
-    default=6,
+    default=3,
     show_default=True,
     help="0 trains the head alone.",
 )
@@ -64,10 +64,18 @@ if TYPE_CHECKING:
 @click.option("--focal-gamma", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option(
     "--augmentation",
-    type=click.Choice(["standard", "robust", "none"]),
-    default="standard",
+    type=click.Choice(["mixed", "standard", "robust", "none"]),
+    default="mixed",
     show_default=True,
-    help="standard varies the geometry; robust also what differs between hospitals.",
+    help="standard varies the geometry; robust also what differs between hospitals; mixed half of each.",
+)
+@click.option(
+    "--variants",
+    "n_variants",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Variants of each image to train on: itself and augmented ones.",
 )
 @click.option(
     "--no-cache", is_flag=True, help="Draw fresh variants every epoch (many times slower)."

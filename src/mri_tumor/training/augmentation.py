@@ -87,8 +87,29 @@ class AfterPreprocessing:
         return np.repeat(changed[:, :, None], 3, axis=2)
 
 
+@dataclass(frozen=True)
+class EitherOf:
+    """A policy that draws one of several for each variant, each as often.
+
+    Parameters
+    ----------
+    policies : tuple of callable
+        The policies.
+    """
+
+    policies: tuple[Policy, ...]
+
+    def __call__(
+        self, image: NDArray[np.uint8], settings: Preprocessing, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """Return the changed model input, uint8 of shape (size, size, 3)."""
+        return self.policies[int(rng.integers(len(self.policies)))](image, settings, rng)
+
+
+_STANDARD = AfterPreprocessing(Affine())
 AUGMENTATIONS: dict[str, Policy] = {
-    "standard": AfterPreprocessing(Affine()),
+    "mixed": EitherOf((_STANDARD, Robust())),
+    "standard": _STANDARD,
     "robust": Robust(),
 }
 

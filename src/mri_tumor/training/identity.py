@@ -109,8 +109,9 @@ def features_key(
 
 def _is_ours(policy: Any) -> bool:
     """Say whether a policy is the library's, whose code is known."""
-    parts = (policy, getattr(policy, "change", policy))
-    return all(type(one).__module__.startswith("mri_tumor.") for one in parts)
+    inner = (getattr(policy, "change", None), *getattr(policy, "policies", ()))
+    ours = type(policy).__module__.startswith("mri_tumor.")
+    return ours and all(_is_ours(one) for one in inner if one is not None)
 
 
 def _structure(model: keras.Model) -> bytes:
