@@ -82,6 +82,15 @@ def test_heatmaps_are_the_classifiers(fitted, quick, unseen, target, options):
         np.testing.assert_allclose(one.values, other.values, atol=0.02)
 
 
+@pytest.mark.parametrize("target", ["likeliest_tumor", "tumor", "notumor"])
+def test_occlusion_is_the_classifiers(fitted, quick, unseen, target):
+    options = {"target": target, "method": "occlusion", "patch": 16, "step": 12}
+    found = quick.explain(unseen[:2], **options)
+    for one, other in zip(found, fitted.explain(unseen[:2], **options), strict=True):
+        assert (one.target, one.method) == (other.target, "occlusion")
+        np.testing.assert_allclose(one.values, other.values, atol=0.05)
+
+
 def test_a_target_for_each_image(fitted, quick, unseen):
     targets = ["tumor", "notumor", "tumor"]
     assert [one.target for one in quick.explain(unseen[:3], target=targets)] == targets
@@ -91,7 +100,9 @@ def test_a_target_for_each_image(fitted, quick, unseen):
 
 def test_other_methods_name_who_has_them(quick, unseen):
     with pytest.raises(ParameterError, match="TumorClassifier"):
-        quick.explain(unseen[:1], method="occlusion")
+        quick.explain(unseen[:1], method="saliency")
+    with pytest.raises(ParameterError, match=r"patch.*grad_cam with flip, shift, blur;"):
+        quick.explain(unseen[:1], patch=8)
     with pytest.raises(ParameterError, match="strides.*TumorClassifier"):
         quick.explain(unseen[:1], strides=(8,))
     with pytest.raises(ParameterError, match="unknown 'magic'"):

@@ -1,7 +1,8 @@
-"""Grad-CAM by the closed form, whatever computes the feature map. Needs NumPy alone."""
+"""Grad-CAM and occlusion for any network with a pooled head. Needs NumPy alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -10,11 +11,10 @@ import numpy as np
 from mri_tumor.explain.checks import real, whole
 from mri_tumor.explain.core import Explanation, Job, explain_with
 from mri_tumor.explain.engine import Pass, check_images
+from mri_tumor.explain.methods.occlusion import occlude
 from mri_tumor.explain.targets import Targets, resolve_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from mri_tumor.explain.closed_form import PooledHead
@@ -22,16 +22,41 @@ if TYPE_CHECKING:
     from mri_tumor.explain.options import TargetOptions
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    """What a job asks of its engine: the size of the images, and how many classes there are."""
+Network = Callable[["NDArray[Any]"], "tuple[NDArray[Any], NDArray[Any]]"]
 
+
+@dataclass(frozen=True)
+class _Engine:
+    """What a job asks of its engine: sizes, and passes without gradients."""
+
+    network: Network
+    head: PooledHead
     shape: tuple[int, int, int]
-    n_classes: int
+
+    @property
+    def n_classes(self) -> int:
+        return self.head.n_classes
+
+    def run(self, images: NDArray[Any], targets: Targets, *, differentiate: bool = False) -> Pass:
+        del differentiate
+        return self.answer(self.network(images)[1], targets)
+
+    def answer(self, features: NDArray[Any], targets: Targets) -> Pass:
+        """Return what the head says of feature maps, as `mri_tumor.explain.engine` does."""
+        scores, probabilities = self.head.scores(features), self.head.probabilities(features)
+        chosen = self.head.chosen(scores, targets)
+        rows = np.arange(len(scores))
+        masked = np.where(targets.mask, scores, -np.inf)
+        highest = masked.max(axis=1)
+        together = highest + np.log(np.exp(masked - highest[:, None]).sum(axis=1))
+        total = np.where(targets.mask, probabilities, 0.0).sum(axis=1)
+        score = np.where(targets.summed, together, scores[rows, chosen])
+        probability = np.where(targets.summed, total, probabilities[rows, chosen])
+        return Pass(probabilities, score, probability, chosen, [])
 
 
 def pooled_grad_cam(
-    network: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]],
+    network: Network,
     head: PooledHead,
     images: Any,
     *,
@@ -68,11 +93,69 @@ def pooled_grad_cam(
     ParameterError
         If a target or an option is outside of what is allowed.
     """
+    engine, job = _prepare(network, head, images, target, batch_size, options)
+
+    def explainer(
+        batch: NDArray[np.float32], targets: Targets
+    ) -> tuple[NDArray[np.float32], Pass]:
+        features = network(batch)[1]
+        answer = engine.answer(features, targets)
+        return head.evidence(features, targets, shape=engine.shape[:2]), answer
+
+    return explain_with(job, explainer)
+
+
+def pooled_occlusion(
+    network: Network,
+    head: PooledHead,
+    images: Any,
+    *,
+    target: Any = None,
+    batch_size: int = 32,
+    patch: int | None = None,
+    step: int | None = None,
+    baseline: float = 0.0,
+    **options: Unpack[TargetOptions],
+) -> Explanation:
+    """Explain a batch by occlusion, which asks nothing but answers of the network.
+
+    Parameters
+    ----------
+    network, head, images, target, batch_size
+        As in `pooled_grad_cam`.
+    patch, step, baseline
+        As in :func:`mri_tumor.explain.occlusion`.
+    **options
+        See :class:`mri_tumor.explain.TargetOptions`.
+
+    Returns
+    -------
+    Explanation
+        As `pooled_grad_cam` gives.
+
+    Raises
+    ------
+    ImageError, ParameterError
+        As `pooled_grad_cam` does; also for a patch larger than the image.
+    """
+    _, job = _prepare(network, head, images, target, batch_size, options)
+    return occlude(job, patch=patch, step=step, baseline=baseline)
+
+
+def _prepare(  # noqa: PLR0917
+    network: Network,
+    head: PooledHead,
+    images: Any,
+    target: Any,
+    batch_size: int,
+    options: TargetOptions,
+) -> tuple[_Engine, Job]:
     array = check_images(images)
     height, width, channels = array.shape[1:]
+    engine = _Engine(network, head, (height, width, channels))
     names = options.get("class_names")
     job = Job(
-        engine=cast("Engine", _Sizes((height, width, channels), head.n_classes)),
+        engine=cast("Engine", engine),
         images=array,
         targets=resolve_targets(
             target,
@@ -87,15 +170,4 @@ def pooled_grad_cam(
         shift=whole("shift", options.get("shift", 0), low=0, high=min(height, width) - 1),
         blur=real("blur", options.get("blur", 0.0), low=0.0, high=max(height, width)),
     )
-
-    def explainer(
-        batch: NDArray[np.float32], targets: Targets
-    ) -> tuple[NDArray[np.float32], Pass]:
-        features = network(batch)[1]
-        scores, probabilities = head.scores(features), head.probabilities(features)
-        chosen = head.chosen(scores, targets)
-        rows = np.arange(len(batch))
-        answer = Pass(probabilities, scores[rows, chosen], probabilities[rows, chosen], chosen, [])
-        return head.evidence(features, targets, shape=(height, width)), answer
-
-    return explain_with(job, explainer)
+    return engine, job

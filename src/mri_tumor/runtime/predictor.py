@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 # Images that are read ahead and answered together; what one call of an engine takes is its own.
 _GROUP = 32
+_SHARED = ("flip", "shift", "blur")
+
+EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"grad_cam": _SHARED, "occlusion": ("patch", "step", "baseline", *_SHARED)}
+)
+"""Explanation methods that need no framework, each with its options."""
 
 
 class Runtime(PredictsFromImages):
@@ -94,7 +101,7 @@ class Runtime(PredictsFromImages):
         method: str = "grad_cam",
         **options: Any,
     ) -> list[Heatmap]:
-        """Show where in each image the evidence for a class lies, by Grad-CAM.
+        """Show where in each image the evidence for a class lies.
 
         Parameters
         ----------
@@ -104,9 +111,11 @@ class Runtime(PredictsFromImages):
             A class by name or index; ``"tumor"`` for all tumour classes together; None for
             the likeliest class.
         method : str, default="grad_cam"
-            Must be this one: the others need `TumorClassifier`.
+            Or "occlusion", some 200 times the work; the others need `TumorClassifier`.
         **options
-            `flip`, `shift` and `blur`, as in :class:`mri_tumor.explain.TargetOptions`.
+            `flip`, `shift` and `blur`, as in :class:`mri_tumor.explain.TargetOptions`; for
+            occlusion also `patch`, `step` and `baseline`, as in
+            :func:`mri_tumor.explain.occlusion`.
 
         Returns
         -------
@@ -123,18 +132,20 @@ class Runtime(PredictsFromImages):
             If the target, the method or an option is not known.
         """
         from mri_tumor.explain.heatmap import Heatmap
-        from mri_tumor.explain.pooled_cam import pooled_grad_cam
+        from mri_tumor.explain.pooled_cam import pooled_grad_cam, pooled_occlusion
         from mri_tumor.explain.registry import get_method
 
         name = get_method(method).__name__
-        unknown = sorted(set(options) - {"flip", "shift", "blur"})
-        if name != "grad_cam" or unknown:
+        known = EXPLAINS.get(name, ())
+        unknown = sorted(set(options).difference(known)) if known else ["method"]
+        if unknown:
+            able = "; ".join(f"{one} with {', '.join(has)}" for one, has in EXPLAINS.items())
             message = (
-                f"{unknown[0] if unknown else 'method'}: the runtime explains by grad_cam with "
-                "the options flip, shift and blur; use TumorClassifier for other methods and "
-                "options"
+                f"{unknown[0]}: the runtime explains by {able}. Use TumorClassifier for other "
+                "methods and options."
             )
             raise ParameterError(message)
+        explained = pooled_grad_cam if name == "grad_cam" else pooled_occlusion
         images = as_collection(X)
         many = isinstance(target, (list, tuple, np.ndarray))
         if many and len(target) != len(images):
@@ -148,7 +159,7 @@ class Runtime(PredictsFromImages):
         for batch in prepared_batches(images, self.preprocessing_, batch_size=self._batch_size):
             for error in batch.errors.values():
                 raise error
-            found = pooled_grad_cam(
+            found = explained(
                 self._network,
                 head,
                 batch.values,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from mri_tumor.explain.checks import real, whole
-from mri_tumor.explain.core import Explanation, explain_with, method, pin, prepare
+from mri_tumor.explain.core import Explanation, Job, explain_with, method, pin, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +64,31 @@ def occlusion(
        arXiv:1311.2901
     """
     job = prepare(model, images, target=target, batch_size=batch_size, **options)
+    return occlude(job, patch=patch, step=step, baseline=baseline)
+
+
+def occlude(
+    job: Job, *, patch: int | None = None, step: int | None = None, baseline: float = 0.0
+) -> Explanation:
+    """Run the method on whatever engine a job has.
+
+    Parameters
+    ----------
+    job : Job
+        What to explain.
+    patch, step, baseline
+        As in `occlusion`.
+
+    Returns
+    -------
+    Explanation
+        Normalised maps and the answers.
+
+    Raises
+    ------
+    ParameterError
+        If the patch or the step does not fit the image.
+    """
     shorter = min(job.engine.shape[:2])
     side = max(shorter // 8, 1) if patch is None else whole("patch", patch, low=1, high=shorter)
     stride = max(side // 2, 1) if step is None else whole("step", step, low=1, high=side)
@@ -88,7 +113,7 @@ def occlusion(
                 places=places,
                 side=side,
                 empty=empty,
-                batch_size=batch_size,
+                batch_size=job.batch_size,
             )
             for i in range(len(batch))
         ]
