@@ -100,7 +100,7 @@ def pooled_function(model):
     """Return the function from model inputs to pooled features of a `TumorClassifier.model_`."""
     import keras
 
-    from mri_tumor.training.features import frozen_function
+    from mri_tumor.training.compiled import frozen_function
 
     run = frozen_function(keras.Model(model.input, model.get_layer("pool").output))
     return lambda values: run(values)[0]

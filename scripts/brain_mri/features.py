@@ -13,7 +13,7 @@ from rows import PrepareRow, load, load_donors, plan_rows, read_boxes
 from mri_tumor.backbones import get_backbone
 from mri_tumor.images.collection import ImageCollection, prepared_batches
 from mri_tumor.model import build_model, find_backbone, open_layers, split_model
-from mri_tumor.training.features import frozen_function
+from mri_tumor.training.compiled import frozen_function
 
 PART = 2048
 FIRST_OPEN = "block_13_expand"

@@ -560,7 +560,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
 
     def _answering(self, threshold: float | None = None) -> Answering:
         from mri_tumor.model import FEATURE_MAP
-        from mri_tumor.training.features import frozen_function
+        from mri_tumor.training.compiled import frozen_function
 
         self._require_model()
         # Threads that share a classifier compile it once, not all at the same time.

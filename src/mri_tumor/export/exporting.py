@@ -131,7 +131,7 @@ def export_model(
     ranges, held_back, what = calibration_and_check(
         calibration, settings, quantised=spec.quantised
     )
-    from mri_tumor.training.features import frozen_function
+    from mri_tumor.training.compiled import frozen_function
 
     both = with_feature_map(model)
     original = frozen_function(both)

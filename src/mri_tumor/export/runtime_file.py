@@ -61,7 +61,7 @@ def runtime_files(
     ExportError
         If it cannot be converted, or the file answers otherwise than the model.
     """
-    from mri_tumor.training.features import frozen_function
+    from mri_tumor.training.compiled import frozen_function
 
     both = with_feature_map(model)
     content = to_litert(both)

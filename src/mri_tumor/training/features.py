@@ -13,9 +13,9 @@ import numpy as np
 from mri_tumor.files import reserve
 from mri_tumor.images.collection import ImageCollection, prepared_batches
 from mri_tumor.progress import progress_bar
+from mri_tumor.training.compiled import frozen_function, quick_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,41 +44,6 @@ class Features:
     def n_variants(self) -> int:
         """How many variants of each image there are."""
         return len(self.arrays[0]) // self.n_images
-
-
-def frozen_function(model: keras.Model) -> Callable[..., list[NDArray[Any]]]:
-    """Compile a model whose weights stay as they are, as quick as TensorFlow runs it.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Any functional model.
-
-    Returns
-    -------
-    callable
-        From uint8 or float batches, one per input, to a list of output arrays. Later changes of the weights
-        have no effect on it.
-    """
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
-    specs = [tf.TensorSpec((None, *tensor.shape[1:]), tf.float32) for tensor in model.inputs]
-    traced = tf.function(
-        lambda *inputs: model(inputs if len(inputs) > 1 else inputs[0], training=False)
-    ).get_concrete_function(*specs)
-    # Constants let the graph optimiser fold scaling and BatchNorm into the convolutions:
-    # 166 against 92 images/s for MobileNetV2 on two cores.
-    constant = convert_variables_to_constants_v2(traced)
-
-    def run(*values: NDArray[Any]) -> list[NDArray[Any]]:
-        outputs = constant(*(tf.cast(one, tf.float32) for one in values))
-        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        return [output.numpy() for output in outputs]
-
-    return run
 
 
 def features_size(frozen: keras.Model, n_rows: int) -> int:
@@ -140,7 +105,7 @@ def compute_features(
     ]
     for i in range(len(arrays)):
         reserve(folder / f"activations-{i}.npy")
-    run = frozen_function(frozen)
+    run = quick_function(frozen, n_rows=n_variants * n_images)
     with progress_bar(description, n_variants * n_images, show=show_progress) as advance:
         for variant in range(n_variants):
             batches = prepared_batches(
