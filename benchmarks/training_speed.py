@@ -77,7 +77,7 @@ def run_plain(dataset, head_epochs, tuned_epochs):
         rows, paused = [], [0.0]
 
         class Tested(keras.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):
+            def on_epoch_end(self, *_epoch_and_logs, **_more):
                 now = time.perf_counter()
                 outputs = model.predict(test, verbose=0)
                 right = outputs.argmax(1) == np.concatenate([y.argmax(1) for _, y in test])
