@@ -3,6 +3,8 @@ from .backbones import BackboneSpec as BackboneSpec
 from .backbones import get_backbone as get_backbone
 from .backbones import list_backbones as list_backbones
 from .backbones import register_backbone as register_backbone
+from .benchmark import BenchmarkResult as BenchmarkResult
+from .benchmark import run_benchmark as run_benchmark
 from .classifier import TumorClassifier as TumorClassifier
 from .comparing import compare_classifiers as compare_classifiers
 from .data import AuditReport as AuditReport
