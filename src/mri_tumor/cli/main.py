@@ -9,6 +9,7 @@ import sys
 import click
 
 from mri_tumor import __version__
+from mri_tumor.cli.app import app
 from mri_tumor.cli.audit import audit
 from mri_tumor.cli.backbones import backbones
 from mri_tumor.cli.benchmark import benchmark
@@ -48,6 +49,7 @@ for command in (
     benchmark,
     predict,
     explain,
+    app,
     export,
     audit,
     backbones,
