@@ -5,7 +5,8 @@
 
 The folder holds boxes.csv (file, x_center, y_center, width, height, each a fraction of the image)
 and the images under Training/. The shipped model was trained on most of these images: pass --files
-with those that the model at hand has not seen, or say beside the table that it has.
+with those that the model at hand has not seen, or say beside the table that it has. Choose a method
+on one half of the images (--half choose) and report it on the other (--half report).
 """
 
 import argparse
@@ -69,11 +70,25 @@ def choose(labels, limit, seed):
     return np.sort(np.concatenate(kept))
 
 
+def half_of(paths, half, seed):
+    """Return the positions of one half of the images; near-duplicates are in the same one."""
+    from mri_tumor.data.duplicates import group_duplicates
+    from mri_tumor.data.hashing import fingerprint_file, perceptual_hashes
+
+    prints = [fingerprint_file(path) for path in paths]
+    hashes = perceptual_hashes(np.stack([one.coefficients for one in prints]))
+    groups = group_duplicates([one.pixels for one in prints], hashes)
+    names = np.random.default_rng(seed).permutation(np.unique(groups))
+    first = np.isin(groups, names[: len(names) // 2])
+    return np.flatnonzero(first if half == "choose" else ~first)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with boxes.csv and Training/")
     parser.add_argument("--model", default="brain-mri", help="a shipped model's name, or a bundle")
     parser.add_argument("--files", type=Path, help="list of files to keep, as boxes.csv has them")
+    parser.add_argument("--half", choices=("choose", "report"), help="by near-duplicate group")
     parser.add_argument("--limit", type=int, help="at most so many images of each class")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--target", default="likeliest_tumor", help="class, or 'true'")
@@ -88,6 +103,9 @@ def main():
     from mri_tumor.explain import explanation_report
 
     paths, labels, boxes = read_boxes(options.data, options.files)
+    if options.half:
+        kept = half_of(paths, options.half, options.seed)
+        paths, labels, boxes = [paths[i] for i in kept], labels[kept], boxes[kept]
     if options.limit:
         kept = choose(labels, options.limit, options.seed)
         paths, labels, boxes = [paths[i] for i in kept], labels[kept], boxes[kept]
