@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mri_tumor.app.heatmaps import METHODS, MapChoice
+from mri_tumor.app.heatmaps import ABOUT_METHODS, METHODS, MapChoice
 from mri_tumor.app.settings import settings
 from mri_tumor.app.words import is_calibrated, percent
 
@@ -70,7 +70,13 @@ def choose_view(model: Runtime) -> View:
     if not st.toggle("Show where the evidence lies", value=True, key="heatmap"):
         return View(choice=None, opacity=0.0, contour=None)
     opacity = st.slider("Opacity (%)", 0, 100, 45, 5, key="opacity")
-    method = st.selectbox("Method", list(METHODS), format_func=METHODS.__getitem__, key="method")
+    method = st.selectbox(
+        "Method",
+        list(METHODS),
+        format_func=METHODS.__getitem__,
+        key="method",
+        help=ABOUT_METHODS,
+    )
     finer = st.toggle(
         "Finer map",
         key="finer",

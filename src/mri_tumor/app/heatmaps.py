@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from mri_tumor.explain.heatmap import Heatmap
     from mri_tumor.runtime import Runtime
 
-METHODS = {
-    "grad_cam": "Grad-CAM: which places of the last feature map speak for the class",
-    "occlusion": "Occlusion: what the class loses when a place is covered (slower)",
-}
+METHODS = {"grad_cam": "Grad-CAM", "occlusion": "Occlusion (slower)"}
+ABOUT_METHODS = (
+    "Grad-CAM weighs the last feature map by what speaks for the class. Occlusion covers place "
+    "after place and sees what the class loses."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

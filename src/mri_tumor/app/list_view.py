@@ -36,7 +36,7 @@ def choose_case(cases: list[Case], model: Runtime) -> Case:
         key="table",
     )
     st.download_button(
-        "Download as CSV",
+        "Download all as CSV",
         answers_csv(cases, [str(name) for name in model.classes_]),
         "mri-tumor-answers.csv",
         "text/csv",

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from PIL import Image, ImageDraw
 
 from mri_tumor.app.case_view import show_case
 from mri_tumor.app.cases import Case, assess_cases
@@ -33,7 +34,7 @@ _MOST_FILES_LARGE = 4
 
 def show() -> None:
     """Draw the page for one session."""
-    st.set_page_config(page_title="mri-tumor", page_icon=":material/neurology:", layout="wide")
+    st.set_page_config(page_title="mri-tumor", page_icon=_icon(), layout="wide")
     st.title("Brain MRI slices: tumour or not?")
     st.warning(WARNING, icon=":material/science:")
     try:
@@ -58,9 +59,18 @@ def _show() -> None:
     uploads, scans = _choose_scans(plane)
     if not scans:
         return
-    cases = _answers(model, (name, plane, *uploads), scans)
-    case = choose_case(cases, model) if len(cases) > 1 else cases[0]
-    show_case(case, model, view, name=name)
+    answers = st.empty()
+    cases = _answers(model, (name, plane, *uploads), scans, answers)
+    with answers.container():
+        case = choose_case(cases, model) if len(cases) > 1 else cases[0]
+        # Without this, the browser shows an older answer under a newer name for a moment.
+        one = st.empty()
+        if st.session_state.get("shown") is not case:
+            one.empty()
+        with one.container():
+            show_case(case, model, view, name=name)
+        st.session_state["shown"] = case
+        st.caption(WARNING)
 
 
 def _open(name: str) -> Runtime:
@@ -117,7 +127,16 @@ def _is_hidden(name: str) -> bool:
     return last.startswith(".") or last == "Thumbs.db"
 
 
-def _answers(model: Runtime, choice: tuple[Any, ...], scans: list[Scan]) -> list[Case]:
+def _icon() -> Image.Image:
+    """Draw the page's icon: one of Streamlit's own would be fetched from elsewhere."""
+    icon = Image.new("RGB", (32, 32), "black")
+    draw = ImageDraw.Draw(icon)
+    draw.ellipse((4, 2, 28, 30), fill="#9a9a9a", outline="white")
+    draw.ellipse((16, 9, 24, 17), fill="#ffd166")
+    return icon
+
+
+def _answers(model: Runtime, choice: tuple[Any, ...], scans: list[Scan], place: Any) -> list[Case]:
     """Answer once for each choice; what is kept belongs to this session alone."""
     key = (id(model), *choice)
     kept = st.session_state.get("answers")
@@ -126,14 +145,14 @@ def _answers(model: Runtime, choice: tuple[Any, ...], scans: list[Scan]) -> list
         return found
     # Let go of the older volumes before the new ones fill the memory.
     st.session_state["answers"] = None
+    st.session_state["shown"] = None
     st.session_state["maps"] = {}
-    bar = st.empty()
+    place.empty()
 
     def progress(done: int, total: int) -> None:
         if total > 32 and (done % 16 == 0 or done == total):
-            bar.progress(done / total, f"{done:,} of {total:,} slices")
+            place.progress(done / total, f"{done:,} of {total:,} slices")
 
     cases = assess_cases(model, scans, progress=progress)
-    bar.empty()
     st.session_state["answers"] = (key, cases)
     return cases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import threading
 import time
@@ -124,6 +125,12 @@ def _free_port(host: str, port: int) -> int:
         raise ParameterError(message) from None
 
 
+def _warm() -> None:
+    """Load what the first table and the first page would wait for."""
+    for name in ("pandas", "pyarrow", "matplotlib.backends.backend_agg"):
+        importlib.import_module(name)
+
+
 def _tell(host: str, port: int, url: str, on_ready: Callable[[str], None]) -> None:
     """Wait until the server answers, then say so."""
     reach = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
@@ -132,6 +139,7 @@ def _tell(host: str, port: int, url: str, on_ready: Callable[[str], None]) -> No
         try:
             with urlopen(f"http://{reach}:{port}/_stcore/health", timeout=5):
                 on_ready(url)
+                _warm()
                 return
         except (URLError, OSError):
             time.sleep(0.05)

@@ -102,8 +102,7 @@ def draw_page(page: Page) -> Figure:
         text.write(probability_in_words(p, page.rule), size=10)
         text.write(threshold_in_words(page.rule), size=10)
     top = text.y - 0.02
-    _pictures(figure, page, top)
-    text.y = top - 0.42
+    text.y = top - _pictures(figure, page, top) - 0.02
     text.write(page.note, size=9, color=_GREY)
     if page.heatmap is not None:
         text.write(
@@ -137,17 +136,21 @@ class _Text:
         self.y -= (len(lines) * 1.4 * size + 5) / (72 * _A4[1])
 
 
-def _pictures(figure: Figure, page: Page, top: float) -> None:
+def _pictures(figure: Figure, page: Page, top: float) -> float:
+    """Draw scan and heatmap side by side; return their height as a share of the page."""
     if page.image is None:
-        return
+        return 0.0
+    rows, columns = page.image.shape
+    height = min(0.45, 0.41 * _A4[0] / _A4[1] * rows / columns)
     pictures = [to_rgb(page.image)]
     if page.heatmap is not None:
         pictures.append(page.heatmap.overlay(opacity=page.opacity))
     for number, picture in enumerate(pictures):
-        axes = figure.add_axes((0.08 + 0.43 * number, top - 0.4, 0.41, 0.4))
+        axes = figure.add_axes((0.08 + 0.43 * number, top - height, 0.41, height))
         axes.imshow(picture)
         axes.set_axis_off()
-        axes.set_anchor("N" if number else "NW")
+        axes.set_anchor("NW")
+    return height
 
 
 def _bars(figure: Figure, probabilities: Mapping[str, float], top: float) -> None:

@@ -28,7 +28,7 @@ def answer_rows(cases: Sequence[Case], rule: DecisionRule) -> list[dict[str, Any
     Returns
     -------
     list of dict
-        File, answer, P(tumour) in percent or None, and why, in words.
+        File, answer, P(tumour) in percent (0.1 to 99.9) or None, and why, in words.
     """
     rows = []
     for case in cases:
@@ -38,7 +38,8 @@ def answer_rows(cases: Sequence[Case], rule: DecisionRule) -> list[dict[str, Any
             {
                 "File": safe_cell(shown(case.name)) + slices,
                 "Answer": verdict(case.row, rule).title,
-                "P(tumour)": None if p is None else 100 * p,
+                # 99.97 would be shown as 100.0, which it is not.
+                "P(tumour)": None if p is None else min(99.9, max(0.1, 100 * p)),
                 "Why": shown(case.row["message"]),
             }
         )
