@@ -25,8 +25,8 @@ from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.labelled import describe_data
 
-# Of known scans: those of other sources are refused ten times as often.
-MAX_REFUSED = 0.002
+# Of known scans, and about of those of other sources.
+MAX_REFUSED = 0.01
 
 
 def main() -> None:

@@ -317,6 +317,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             threshold=float(self.threshold),
         )
         self.gate_ = None
+        self._forget()
         return self
 
     def _plan(self, name: str, epochs: int) -> StagePlan:
@@ -559,17 +560,15 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         self._compiled: Any = None
 
     def _answering(self, threshold: float | None = None) -> Answering:
-        from mri_tumor.model import FEATURE_MAP
+        from mri_tumor.outputs import answering_model
         from mri_tumor.training.compiled import frozen_function
 
         self._require_model()
         # Threads that share a classifier compile it once, not all at the same time.
         with _COMPILING:
             if self._compiled is None:
-                import keras
-
-                outputs = [self.model_.output, self.model_.get_layer(FEATURE_MAP).output]
-                self._compiled = frozen_function(keras.Model(self.model_.input, outputs))
+                layer = None if self.gate_ is None else self.gate_.layer
+                self._compiled = frozen_function(answering_model(self.model_, gate_layer=layer))
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)
         return Answering(
             network=self._compiled,

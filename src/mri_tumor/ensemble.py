@@ -138,21 +138,21 @@ class Ensemble(PredictsFromImages):
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)
         return replace(self._parts[0], network=self._network, rule=rule)
 
-    def _network(self, values: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the mean of the calibrated rows, and the first member's plain feature map."""
+    def _network(self, values: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+        """Return the mean of the calibrated rows, and what else the first member gives."""
         rows: list[NDArray[np.float64]] = []
-        first_map: NDArray[Any] | None = None
-        plain_maps: NDArray[Any] | None = None
+        first: list[NDArray[Any]] | None = None
+        plain: list[NDArray[Any]] | None = None
         for part in self._parts:
             for view in self.views:
-                outputs, maps = part.network(np.ascontiguousarray(VIEWS[view](values)))
+                outputs, *others = part.network(np.ascontiguousarray(VIEWS[view](values)))
                 rows.append(part.rule.probabilities(outputs))
-                first_map = maps if first_map is None else first_map
-                if view == "plain" and plain_maps is None:
-                    plain_maps = maps
-        found = first_map if plain_maps is None else plain_maps
+                first = others if first is None else first
+                if view == "plain" and plain is None:
+                    plain = others
+        found = first if plain is None else plain
         assert found is not None  # noqa: S101
-        return np.mean(rows, axis=0), found
+        return np.mean(rows, axis=0), *found
 
 
 def _shifted(values: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:

@@ -93,7 +93,7 @@ def save(
         from mri_tumor.export.runtime_file import runtime_files
 
         named, network = runtime_files(
-            classifier.model_, classifier.rule_, classifier.preprocessing_
+            classifier.model_, classifier.rule_, classifier.preprocessing_, classifier.gate_
         )
         metadata.update(named)
     bundle = write_bundle(

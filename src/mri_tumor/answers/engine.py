@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mri_tumor.images.collection import PreparedBatch
     from mri_tumor.images.preprocessing import Preprocessing
 
-Network = Callable[["NDArray[np.uint8]"], "tuple[NDArray[Any], NDArray[Any]]"]
+Network = Callable[["NDArray[np.uint8]"], "Sequence[NDArray[Any]]"]
 
 
 class Refuses(Protocol):
@@ -66,7 +66,8 @@ class Answering:
     ----------
     network : callable
         From uint8 of shape (n, size, size, 3) to the outputs, shape (n, 1) or (n, n_classes),
-        and the feature map, shape (n, rows, columns, channels).
+        the feature map, shape (n, rows, columns, channels), and the features of the gate's
+        layer, shape (n, 1, channels), if it has one.
     preprocessing : Preprocessing
         How images are prepared.
     rule : DecisionRule
@@ -104,10 +105,10 @@ class Answering:
             for batch in batches_ahead(readers, self.preprocessing, batch_size=self.batch_size):
                 rows, reasons = np.zeros((0, n_classes)), ("",) * len(batch.indices)
                 if batch.indices:
-                    outputs, maps = self.network(batch.values)
+                    outputs, maps, *more = self.network(batch.values)
                     rows = self.rule.probabilities(outputs)
                     if gated and self.gate is not None:
-                        features = maps.mean(axis=(1, 2))
+                        features = more[0][:, 0] if more else maps.mean(axis=(1, 2))
                         reasons = tuple(self.gate.check(batch.originals, features))
                 yield Answered(batch=batch, rows=rows, reasons=reasons)
                 advance(len(batch.indices) + len(batch.errors), "")

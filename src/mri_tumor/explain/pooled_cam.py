@@ -15,6 +15,8 @@ from mri_tumor.explain.methods.occlusion import occlude
 from mri_tumor.explain.targets import Targets, resolve_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mri_tumor.explain.closed_form import PooledHead
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from mri_tumor.explain.options import TargetOptions
 
 
-Network = Callable[["NDArray[Any]"], "tuple[NDArray[Any], NDArray[Any]]"]
+Network = Callable[["NDArray[Any]"], "Sequence[NDArray[Any]]"]
 
 
 @dataclass(frozen=True)

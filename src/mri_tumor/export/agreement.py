@@ -10,13 +10,13 @@ import numpy as np
 from mri_tumor.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from mri_tumor.answers.rule import DecisionRule
 
-    Network = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
+    Network = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
 
 _BATCH = 16
 
@@ -94,14 +94,15 @@ def measure_agreement(
     sums = np.zeros(5)
     for start in range(0, len(values), _BATCH):
         part = values[start : start + _BATCH]
-        (first, map_1), (second, map_2) = original(part), exported(part)
-        if first.shape != second.shape or map_1.shape != map_2.shape:
+        wanted, found = original(part), exported(part)
+        if [one.shape for one in wanted] != [one.shape for one in found]:
             message = (
-                f"The exported network gives arrays of shapes {second.shape} and {map_2.shape} "
-                f"instead of {first.shape} and {map_1.shape}. Nothing was written."
+                f"The exported network gives arrays of shapes {[one.shape for one in found]} "
+                f"instead of {[one.shape for one in wanted]}. Nothing was written."
             )
             raise ExportError(message)
-        if not (np.isfinite(second).all() and np.isfinite(map_2).all()):
+        (first, map_1), (second, map_2) = wanted[:2], found[:2]
+        if not all(np.isfinite(one).all() for one in found):
             raise ExportError("The exported network gives NaN or infinities. Nothing was written.")
         for kept, outputs in zip(rows, (first, second), strict=True):
             kept.append(rule.probabilities(outputs))

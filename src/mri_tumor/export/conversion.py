@@ -18,33 +18,13 @@ if TYPE_CHECKING:
     import keras
 
 
-def with_feature_map(model: keras.Model) -> keras.Model:
-    """Return a model with two outputs: what it gives, and its feature map.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A model from `build_model`.
-
-    Returns
-    -------
-    keras.Model
-        Shares its layers.
-    """
-    import keras
-
-    from mri_tumor.model import FEATURE_MAP
-
-    return keras.Model(model.input, [model.output, model.get_layer(FEATURE_MAP).output])
-
-
 def to_litert(model: keras.Model) -> bytes:
     """Return a ``.tflite`` file: weights stored as float16, computed with in float32.
 
     Parameters
     ----------
     model : keras.Model
-        From `with_feature_map`.
+        From `answering_model`.
 
     Returns
     -------

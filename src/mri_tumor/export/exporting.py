@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mri_tumor.answers.stored import GATE_FILE, read_rule
+from mri_tumor.answers.stored import GATE_FILE, read_gate, read_rule
 from mri_tumor.bundle import find_bundle, load_keras_model, read_bundle, write_bundle
 from mri_tumor.errors import ExportError, ParameterError
 from mri_tumor.explain.pooled_head import read_pooled_head
@@ -15,13 +15,13 @@ from mri_tumor.export.conversion import (
     to_onnx,
     to_openvino,
     to_saved_model,
-    with_feature_map,
 )
 from mri_tumor.export.formats import format_spec
 from mri_tumor.export.pictures import calibration_and_check
 from mri_tumor.export.quantisation import quantise
 from mri_tumor.export.runtime_file import checked_network
 from mri_tumor.images.preprocessing import Preprocessing
+from mri_tumor.outputs import answering_model
 from mri_tumor.runtime.parts import HEAD, pack_head
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def export_model(
 ) -> Exported:
     """Write a saved model for another runtime, unless it would answer otherwise.
 
-    The folder holds the network with two outputs, the class probabilities before temperature and
-    the feature map; the head's weights, with which Grad-CAM is computed from the latter; and
+    The folder holds the network, which gives the class probabilities before temperature, the
+    feature map and what the gate looks at; the head's weights, with which Grad-CAM is computed from the latter; and
     preprocessing, temperature, classes, threshold, gate and the agreement with the original in
     ``metadata.json``. `mri_tumor.runtime.load` opens it.
 
@@ -133,7 +133,8 @@ def export_model(
     )
     from mri_tumor.training.compiled import frozen_function
 
-    both = with_feature_map(model)
+    gate = read_gate(bundle)
+    both = answering_model(model, gate_layer=None if gate is None else gate.layer)
     original = frozen_function(both)
     weights, files = _network(format, both, original, ranges)
     agreement = _checked(format, original, files, held_back, rule=rule, images=what)
@@ -190,7 +191,7 @@ def _checked(
     return checked_network(original, files, values, rule, engine=engine, images=images)
 
 
-def _serving(files: dict[str, bytes]) -> Callable[[NDArray[Any]], tuple[Any, Any]]:
+def _serving(files: dict[str, bytes]) -> Callable[[NDArray[Any]], tuple[Any, ...]]:
     """Return what a SavedModel answers."""
     import tempfile
     from pathlib import Path
@@ -205,10 +206,10 @@ def _serving(files: dict[str, bytes]) -> Callable[[NDArray[Any]], tuple[Any, Any
             path.write_bytes(content)
         served = tf.saved_model.load(str(Path(folder) / "saved_model"))
 
-    def run(values: NDArray[Any]) -> tuple[Any, Any]:
+    def run(values: NDArray[Any]) -> tuple[Any, ...]:
         found = [one.numpy() for one in served.serve(tf.constant(values.astype(np.float32)))]
-        outputs, maps = sorted(found, key=lambda array: array.ndim)
-        return outputs, maps
+        outputs, *features, maps = sorted(found, key=lambda array: array.ndim)
+        return outputs, maps, *features
 
     return run
 

@@ -43,7 +43,7 @@ def quantise(
     format : {"litert-int8", "onnx-int8"}
         What to write.
     model : keras.Model
-        From `with_feature_map`; the weights of its layer ``hidden`` are changed.
+        From `answering_model`; the weights of its layer ``hidden`` are changed.
     original : callable
         The model's outputs and feature map, as they were.
     ranges : ndarray of uint8, shape (n, size, size, 3)

@@ -6,15 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mri_tumor.answers.stored import read_rule
+from mri_tumor.answers.stored import read_gate, read_rule
 from mri_tumor.bundle import extend_bundle, find_bundle, load_keras_model, read_bundle
 from mri_tumor.errors import ExportError
 from mri_tumor.explain.pooled_head import read_pooled_head
 from mri_tumor.export.agreement import Agreement, measure_agreement
-from mri_tumor.export.conversion import to_litert, with_feature_map
+from mri_tumor.export.conversion import to_litert
 from mri_tumor.export.formats import FORMATS
 from mri_tumor.export.pictures import PHANTOMS, phantom_values
 from mri_tumor.images.preprocessing import Preprocessing
+from mri_tumor.outputs import answering_model
 from mri_tumor.runtime.engines import open_engine
 from mri_tumor.runtime.parts import HEAD, pack_head
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from mri_tumor.answers.rule import DecisionRule
     from mri_tumor.bundle import Bundle
+    from mri_tumor.gate import Gate
 
 _N_CHECKED = 16
 # Half-precision weights move a probability by a few thousandths; a file without its weights, or
@@ -36,7 +38,7 @@ _LEAST_CORRELATION = 0.98
 
 
 def runtime_files(
-    model: keras.Model, rule: DecisionRule, preprocessing: Preprocessing
+    model: keras.Model, rule: DecisionRule, preprocessing: Preprocessing, gate: Gate | None = None
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Convert a model for LiteRT, and check the file on phantoms.
 
@@ -48,6 +50,8 @@ def runtime_files(
         Makes answers of its outputs.
     preprocessing : Preprocessing
         How its images are prepared.
+    gate : Gate, optional
+        What it looks at is among the network's outputs.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def runtime_files(
     """
     from mri_tumor.training.compiled import frozen_function
 
-    both = with_feature_map(model)
+    both = answering_model(model, gate_layer=None if gate is None else gate.layer)
     content = to_litert(both)
     values = phantom_values(preprocessing, _N_CHECKED)
     found = checked_network(
@@ -103,6 +107,7 @@ def add_runtime(bundle_or_name: str | os.PathLike[str] = "brain-mri") -> Bundle:
         load_keras_model(bundle),
         read_rule(bundle),
         Preprocessing.from_dict(bundle.metadata["preprocessing"]),
+        read_gate(bundle),
     )
     return extend_bundle(bundle, metadata, files)
 

@@ -35,6 +35,7 @@ def fit_gate(
     groups: ArrayLike | None = None,
     max_refused: float = 0.01,
     held_back: float = 0.2,
+    layer: str | None = None,
     seed: int = 0,
 ) -> Gate:
     """Fit a gate to scans and to other pictures.
@@ -61,6 +62,10 @@ def fit_gate(
         Share of the scans held back that may be refused, in (0, 0.5].
     held_back : float, default=0.2
         Share of the groups that only chooses the cut, in (0, 0.9].
+    layer : str, optional
+        Layer of the backbone whose pooled output the features are; by default they are the
+        pooled feature map. A frozen layer keeps what tells pictures apart, which training on
+        scans alone takes from later ones.
     seed : int, default=0
         Seed of the split and of the network.
 
@@ -85,7 +90,7 @@ def fit_gate(
     # Rules decide on sure cases: together they may use up a tenth of what may be refused.
     limits = Limits().relaxed(scans[0], share=max_refused / 60)
     if others is None:
-        return Gate(limits=limits, max_refused=max_refused, n_scans=len(scans[0]))
+        return Gate(limits=limits, max_refused=max_refused, n_scans=len(scans[0]), layer=layer)
     aside = _held_back(groups, len(scans[0]), held_back, seed)
     values = inputs_of(*scans)
     network = _fit_network(values[~aside], inputs_of(*others), seed)
@@ -97,6 +102,7 @@ def fit_gate(
         max_refused=max_refused,
         n_scans=len(values),
         n_others=len(others[0]),
+        layer=layer,
     )
 
 

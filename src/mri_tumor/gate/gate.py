@@ -38,6 +38,8 @@ class Gate:
         Share of scans that the cut was chosen to refuse, in [0, 1).
     n_scans, n_others : int
         How many pictures it was fitted to.
+    layer : str or None
+        Layer of the backbone whose pooled output the features are; None for the feature map.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Gate:
     max_refused: float = 0.0
     n_scans: int = 0
     n_others: int = 0
+    layer: str | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.cut):
@@ -139,6 +142,7 @@ class Gate:
             "max_refused": self.max_refused,
             "n_scans": self.n_scans,
             "n_others": self.n_others,
+            "layer": self.layer,
         }
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -169,7 +173,8 @@ class Gate:
             If something is missing, malformed, or written by another version of the method.
         """
         wanted = {"appearance", "limits", "cut", "max_refused", "n_scans", "n_others"}
-        if set(settings) != wanted:
+        layer = settings.get("layer")
+        if set(settings) - {"layer"} != wanted or not isinstance(layer, (str, type(None))):
             message = f"Gate: expected {sorted(wanted)}. Received: {sorted(settings)}"
             raise ParameterError(message)
         if settings["appearance"] != VERSION:
@@ -185,4 +190,6 @@ class Gate:
                 message = f"Gate: {name} must be a number. Received: {value!r}"
                 raise ParameterError(message)
         network = Network.from_arrays({name: arrays[name] for name in arrays}) if arrays else None
-        return cls(limits=Limits.from_dict(settings["limits"]), network=network, **rest)
+        return cls(
+            limits=Limits.from_dict(settings["limits"]), network=network, layer=layer, **rest
+        )

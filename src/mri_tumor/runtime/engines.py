@@ -99,7 +99,7 @@ def open_engine(
     size: int,
     threads: int | None = None,
     batch_size: int | None = None,
-) -> Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]:
+) -> Callable[[NDArray[Any]], tuple[NDArray[Any], ...]]:
     """Make a network ready to answer.
 
     Parameters
@@ -119,8 +119,9 @@ def open_engine(
     -------
     callable
         From images in [0, 255], any number type, shape (n, size, size, 3), to the outputs,
-        shape (n, n_outputs), and the feature map, shape (n, rows, columns, channels). Several
-        threads may call it.
+        shape (n, n_outputs), the feature map, shape (n, rows, columns, channels), and the
+        features of the gate's layer, shape (n, 1, channels), where the network gives them.
+        Several threads may call it.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def open_engine(
     # An engine keeps its input and its answer in itself, so threads take turns.
     turn = threading.Lock()
 
-    def answer(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def answer(values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         with turn:
             return _run_all(run, values, rows, path)
 
@@ -194,21 +195,21 @@ def _run_all(
     values: NDArray[Any],
     rows: int,
     path: Path,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+) -> tuple[NDArray[Any], ...]:
     """Run any number of images through a network that takes `rows` at a time."""
-    outputs, maps = [], []
+    parts: list[tuple[NDArray[Any], ...]] = []
     for start in range(0, len(values), rows):
         part = np.asarray(values[start : start + rows], dtype=np.float32)
         missing = rows - len(part)
         if missing:
             part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
         found = {array.ndim: array for array in run(part)}
-        if set(found) != {2, 4}:
+        if set(found) not in ({2, 4}, {2, 3, 4}):
             message = (
                 f"{path}: a network must give probabilities and a feature map. Received: arrays "
                 f"of {sorted(found)} dimensions. Export the model again."
             )
             raise BundleError(message)
-        outputs.append(found[2][: rows - missing])
-        maps.append(found[4][: rows - missing])
-    return np.concatenate(outputs), np.concatenate(maps)
+        ordered = (found[n] for n in (2, 4, 3) if n in found)
+        parts.append(tuple(array[: rows - missing] for array in ordered))
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
