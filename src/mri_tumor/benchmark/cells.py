@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import shutil
 import time
@@ -58,6 +59,8 @@ def run_cell(
     ------
     KeyboardInterrupt
         If it is stopped.
+    OSError
+        If the disk is full, which no other cell could bear either.
     """
     about: dict[str, Any] = {
         "key": cell.key,
@@ -68,7 +71,9 @@ def run_cell(
     }
     try:
         return CellResult(**about, **_measured(cell, data, recipe, folder, n_bootstrap))
-    except Exception as error:  # noqa: BLE001  # a plugin can raise anything; the others go on
+    except Exception as error:  # a plugin can raise anything; the others go on
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
         _remove_working(folder)
         first = (str(error).strip().splitlines() or [""])[0]
         kind = type(error).__name__

@@ -66,7 +66,8 @@ def plot_accuracy_latency(
             zorder=3,
             label=f"{row.backbone} ({row.started_from})",
         )
-        seeds = [100 * c.report.accuracy for c in row.finished if c.report and c.report.accuracy]
+        each = [cell.report.accuracy for cell in row.finished if cell.report is not None]
+        seeds = [100 * value for value in each if value is not None]
         ax.plot([x] * len(seeds), seeds, "_", color=colour, markersize=14, alpha=0.7, zorder=2)
     front = sorted((x, y) for x, y, row in drawn if row.on_front)
     if front:
@@ -85,10 +86,9 @@ def plot_accuracy_latency(
 
 def _dress(ax: Axes, latencies: Sequence[float], threads: int) -> None:
     if latencies and max(latencies) > _LOGARITHMIC_FROM * min(latencies):
-        from matplotlib.ticker import ScalarFormatter
-
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter("{x:g}")
     finish(ax)
     plural = "thread" if threads == 1 else "threads"
     ax.set(xlabel=f"Latency of one image, ms ({threads} {plural})", ylabel="Accuracy, %")
@@ -99,7 +99,7 @@ def _dress(ax: Axes, latencies: Sequence[float], threads: int) -> None:
         ax.text(0.5, 0.5, "No backbone was finished and timed.", ha="center", va="center",
                 transform=ax.transAxes)  # fmt: skip
     about = (
-        "Marker: mean over seeds, each a short dash. Bars: 95% interval over groups of test "
+        "Marker: mean over seeds; short dashes: the seeds. Bars: 95% interval over groups of test "
         "images; slowest and quickest round of timing. Hollow: not from ImageNet weights."
     )
     ax.annotate(

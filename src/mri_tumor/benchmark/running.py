@@ -15,6 +15,7 @@ from mri_tumor.benchmark.summary import summarise
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.data.splits import SPLITS
 from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.evaluation.render import show_number
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +131,7 @@ def run_benchmark(
 def _outcome(found: CellResult) -> str:
     if found.report is None:
         return f"failed: {found.problem}"
-    return f"accuracy {found.report.accuracy:.4f}"
+    return f"accuracy {show_number(found.report.accuracy)}"
 
 
 def _recipe(parameters: Mapping[str, Any]) -> dict[str, Any]:

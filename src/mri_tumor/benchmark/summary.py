@@ -110,7 +110,8 @@ class Row:
 
     def fact(self, name: str) -> Any:
         """Return what is the same for all seeds, such as ``"parameters"``; None if unknown."""
-        return next((getattr(cell, name) for cell in self.finished), None)
+        values = (getattr(cell, name) for cell in self.finished)
+        return next((value for value in values if value is not None), None)
 
     def latency_ms(self, threads: int) -> float | None:
         """Return the median latency of one image in milliseconds."""
