@@ -1,19 +1,91 @@
-"""Sphinx settings."""
+"""Sphinx settings.
+
+The build needs no network: links to other projects' pages are made only where
+`MRI_TUMOR_DOCS_LINKS=1` is set, which fetches their inventories.
+"""
+
+import os
+import tempfile
+import warnings
+
+# Tutorials are run by the build: on the processor, without pop-up windows, and without filling the
+# user's cache.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["MRI_TUMOR_CACHE"] = tempfile.mkdtemp(prefix="mri-tumor-docs-")
 
 from mri_tumor import __version__
 
 project = "mri-tumor"
 author = "The mri-tumor developers"
+copyright = "the mri-tumor developers"
 release = version = __version__
+language = "en"
+
 extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "auto_tutorials/*.ipynb", "auto_tutorials/*.py"]
+templates_path = ["_templates"]
+# `name` in a docstring is linked where it can be imported, and is plain text elsewhere.
+default_role = "autolink"
+
 html_theme = "furo"
 html_title = f"mri-tumor {release}"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_theme_options = {
+    "announcement": "Research software, not a medical device.",
+    "navigation_with_keys": True,
+}
+
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "deflist"]
+
 autodoc_typehints = "none"
+autosummary_generate = True
+autosummary_imported_members = True
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+if os.environ.get("MRI_TUMOR_DOCS_LINKS") == "1":
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "matplotlib": ("https://matplotlib.org/stable", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+    }
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/tutorials",
+    "gallery_dirs": "auto_tutorials",
+    "filename_pattern": r"/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "min_reported_time": 60,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "reset_modules": ("matplotlib",),
+    # Colab and other notebooks start from a bare machine.
+    "first_notebook_cell": "%pip install --quiet mri-tumor\n%matplotlib inline",
+    "notebook_images": False,
+}
+
+# Pages that a gallery makes, but that nothing here lists: its index and its table of durations.
+exclude_patterns += ["auto_tutorials/index.rst", "auto_tutorials/sg_execution_times.rst"]
+exclude_patterns += ["sg_execution_times.rst"]
+
+# Groups of phantoms are their own, and parts of a dozen images are small: both are said, once.
+warnings.filterwarnings("ignore", category=UserWarning, module="mri_tumor")

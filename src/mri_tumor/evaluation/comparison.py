@@ -52,7 +52,7 @@ class Comparison:
     ----------
     figures : mapping of str to Difference
         accuracy, balanced_accuracy, f1 and auc of the classes (see `EvaluationReport` for what
-        they mean with two classes and with more), and those of tumor or not with "tumor_"
+        they mean with two classes and with more), and those of tumor or not with ``"tumor_"``
         before their names.
     right : McNemar
         On images given their class.

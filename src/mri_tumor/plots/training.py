@@ -22,7 +22,7 @@ def plot_history(
     Parameters
     ----------
     history : mapping of str to sequence
-        `metric` and "val_" + `metric` as lists of float, one for each epoch; "stage", if there
+        `metric` and ``"val_"`` + `metric` as lists of float, one for each epoch; "stage", if there
         is one, names the stage of each epoch ("head", "finetune").
     metric : str, default="accuracy"
         What to draw.
