@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mri_tumor.errors import BundleError
+from mri_tumor.errors import BundleError, suggestion
 from mri_tumor.files import sync_tree
 from mri_tumor.framework import foreign_classes
 
@@ -73,7 +73,10 @@ def packaged_bundle(name: str) -> Path:
     root = Path(__file__).parent / "weights"
     known = sorted(path.parent.name for path in root.glob(f"*/{METADATA}"))
     if name not in known:
-        message = f"No model named {name!r} ships with the library. Known: {', '.join(known)}."
+        message = (
+            f"No model named {name!r} ships with the library.{suggestion(name, known)} Known: "
+            f"{', '.join(known)}. A folder in this one is given as ./{name}."
+        )
         raise BundleError(message)
     return root / name
 

@@ -1,5 +1,7 @@
 """Errors of the library: one family, each naming what is wrong and what to do."""
 
+from collections.abc import Iterable
+
 
 class MRITumorError(Exception):
     """Base of every error that this library raises on purpose."""
@@ -43,3 +45,30 @@ class CheckpointError(MRITumorError, ValueError):
 
 class NotFittedError(MRITumorError, ValueError, AttributeError):
     """A model was asked for an answer before it was fitted or loaded."""
+
+
+def suggestion(given: str, known: Iterable[str]) -> str:
+    """Guess which known name was meant.
+
+    Parameters
+    ----------
+    given : str
+        A name that is not known.
+    known : iterable of str
+        Names that there are.
+
+    Returns
+    -------
+    str
+        A sentence to go on with, a space before it; empty if none is near.
+
+    Examples
+    --------
+    >>> suggestion("Gliom", ["glioma", "notumor"]), suggestion("x", ["glioma"])
+    (" Did you mean 'glioma'?", '')
+    """
+    from difflib import get_close_matches
+
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(str(given).lower(), list(names), n=1)
+    return f" Did you mean {names[near[0]]!r}?" if near else ""

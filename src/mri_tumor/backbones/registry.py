@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mri_tumor.backbones.spec import SEPARATOR, BackboneSpec
-from mri_tumor.errors import BackboneError
+from mri_tumor.errors import BackboneError, suggestion
 
 GROUP = "mri_tumor.backbones"
 SESSION = "this session"
@@ -239,6 +238,5 @@ def _unknown(name: str) -> str:
             f"pip install {package}"
         )
     names = list(list_backbones())
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1)
-    hint = next((f" Did you mean {n!r}?" for n in names if near and n.lower() == near[0]), "")
+    hint = suggestion(name, names)
     return f"There is no backbone named {name!r}.{hint} Known: {', '.join(names)}."

@@ -15,6 +15,11 @@ def backbones(*, as_json: bool) -> None:
     """List the backbones that a model can be built on.
 
     Options follow a name: `mri-tumor train scans/ --backbone MobileNetV2:alpha=0.5`.
+
+    \b
+    Examples:
+      mri-tumor backbones
+      mri-tumor backbones --json
     """
     from mri_tumor.backbones import get_backbone, list_backbones
     from mri_tumor.errors import BackboneError

@@ -25,6 +25,11 @@ def demo(output: Path, images: int, seed: int, *, as_json: bool) -> None:
 
     Draws images, trains, fine-tunes, evaluates, predicts, explains, and saves the model and
     the figures.
+
+    \b
+    Examples:
+      mri-tumor demo
+      mri-tumor demo --output tried --images 160
     """
     from mri_tumor.framework import load_quietly
 

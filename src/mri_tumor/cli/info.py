@@ -18,7 +18,13 @@ _PACKAGES = ("keras", "tensorflow", "ai-edge-litert", "numpy", "pillow", "scikit
 @model_option
 @json_option
 def info(model: str, *, as_json: bool) -> None:
-    """Show versions and the model in use."""
+    """Show versions and the model in use.
+
+    \b
+    Examples:
+      mri-tumor info
+      mri-tumor info --model my-model --json
+    """
     from mri_tumor.bundle import find_bundle, read_bundle
 
     bundle = read_bundle(find_bundle(model))

@@ -19,6 +19,7 @@ from mri_tumor.cli.demo import demo
 from mri_tumor.cli.evaluate import evaluate
 from mri_tumor.cli.explain import explain
 from mri_tumor.cli.export import export
+from mri_tumor.cli.helping import SHELLS, Commands, show_completion
 from mri_tumor.cli.info import info
 from mri_tumor.cli.leak import leak
 from mri_tumor.cli.predict import predict
@@ -29,14 +30,32 @@ FAILED = 1
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="mri-tumor")
+@click.option(
+    "--completion",
+    type=click.Choice(SHELLS),
+    is_eager=True,
+    expose_value=False,
+    callback=show_completion,
+    help="Write a script that completes commands and options in this shell, and exit.",
+)
 def commands() -> None:
     """Classify brain MRI slices. Research software, not a medical device.
 
     \b
     Exit codes: 0 finished, whatever the rows say; 1 failed; 2 wrong usage;
     3 bad rows or leaks under --strict.
+
+    \b
+    Examples:
+      mri-tumor demo
+      mri-tumor predict scan.png
+      mri-tumor train scans/ --output my-model
+      mri-tumor app
     """
 
 

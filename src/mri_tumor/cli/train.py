@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mri_tumor.answers.table_formats import safe_cell
+from mri_tumor.cli.configuring import config_option
 from mri_tumor.cli.deciding import set_aside, tell_decisions
+from mri_tumor.cli.helping import complete_backbones
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
 from mri_tumor.cli.resuming import unfinished
 from mri_tumor.errors import DataError
@@ -31,7 +33,13 @@ if TYPE_CHECKING:
     help="Folder for the model, its report and its figures.",
 )
 @click.option("--task", type=click.Choice(["binary", "four"]), help="What to tell apart.")
-@click.option("--backbone", default="MobileNetV2", show_default=True, help="Name of a backbone.")
+@click.option(
+    "--backbone",
+    default="MobileNetV2",
+    show_default=True,
+    shell_complete=complete_backbones,
+    help="Name of a backbone.",
+)
 @click.option(
     "--weights",
     default="imagenet",
@@ -109,6 +117,7 @@ if TYPE_CHECKING:
     "--resume", is_flag=True, help="Go on with the training that was stopped in this output."
 )
 @click.option("--strict", is_flag=True, help="Stop at unusable files or a split that leaks.")
+@config_option
 @seed_option
 @json_option
 def train(
@@ -143,6 +152,7 @@ def train(
       mri-tumor train scans/
       mri-tumor train scans/ --task binary --output my-model --json
       mri-tumor train scans/ --sensitivity 0.98
+      mri-tumor train --config train.toml scans/
     """
     if sensitivity is not None and specificity is not None:
         raise click.UsageError("Give --sensitivity or --specificity: a threshold keeps one.")

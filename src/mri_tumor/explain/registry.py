@@ -6,7 +6,7 @@ import inspect
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mri_tumor.errors import ParameterError
+from mri_tumor.errors import ParameterError, suggestion
 from mri_tumor.explain.methods.eigen_cam import eigen_cam
 from mri_tumor.explain.methods.grad_cam import grad_cam
 from mri_tumor.explain.methods.grad_cam_plus_plus import grad_cam_plus_plus
@@ -65,7 +65,8 @@ def get_method(name: str) -> Method[...]:
     """
     key = str(name).lower().replace("-", "_")
     if key not in METHODS:
-        raise ParameterError(f"method: unknown {name!r}; use one of {', '.join(METHODS)}")
+        hint = suggestion(key, METHODS)
+        raise ParameterError(f"method: unknown {name!r};{hint} use one of {', '.join(METHODS)}")
     return METHODS[key]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mri_tumor.errors import ParameterError
+from mri_tumor.errors import ParameterError, suggestion
 from mri_tumor.labels import NEGATIVE, UNKNOWN_TUMOR
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ def _index(label: Any, names: list[str] | None, n_classes: int, argument: str) -
                 "class_names=, or an index"
             )
         if label not in names:
-            raise ParameterError(f"{argument}: no class {label!r}; use one of {', '.join(names)}")
+            hint = suggestion(label, names)
+            known = ", ".join(names)
+            raise ParameterError(f"{argument}: no class {label!r};{hint} use one of {known}")
         return names.index(label)
     try:
         index = operator.index(label)
