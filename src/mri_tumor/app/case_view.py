@@ -11,7 +11,13 @@ import streamlit as st
 from mri_tumor.app.escaping import plain
 from mri_tumor.app.heatmaps import make_heatmap
 from mri_tumor.app.sheet import Page, write_page
-from mri_tumor.app.words import percent, probability_in_words, threshold_in_words, verdict
+from mri_tumor.app.words import (
+    class_name,
+    percent,
+    probability_in_words,
+    threshold_in_words,
+    verdict,
+)
 from mri_tumor.errors import ImageError
 
 if TYPE_CHECKING:
@@ -85,7 +91,7 @@ def _say_answer(case: Case, model: Runtime) -> None:
         st.caption(plain(f"{probability_in_words(p, rule)} {threshold_in_words(rule)}"))
     with right:
         for label, share in row["probabilities"].items():
-            st.progress(min(1.0, share), f"{plain(label)}: {percent(share)}")
+            st.progress(min(1.0, share), f"{plain(class_name(label))}: {percent(share)}")
 
 
 def _choose_slice(case: Case) -> int:
@@ -124,7 +130,7 @@ def _show_pictures(image: NDArray[np.uint8], heatmap: Heatmap | None, view: View
     place = "none" if heatmap.peak is None else _place(*heatmap.peak)
     right.image(
         drawn,
-        plain(f"Evidence for {heatmap.target}, the most at: {place}"),
+        plain(f"Evidence for {class_name(heatmap.target)}, the most at: {place}"),
         width="stretch",
         alt=f"The scan with a heatmap; the most evidence lies at: {place}",
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mri_tumor.app.heatmaps import ABOUT_METHODS, METHODS, MapChoice
 from mri_tumor.app.settings import settings
-from mri_tumor.app.words import is_calibrated, percent
+from mri_tumor.app.words import class_name, is_calibrated, percent
 
 if TYPE_CHECKING:
     from mri_tumor.images.options import Plane
@@ -63,7 +63,7 @@ def choose_view(model: Runtime) -> View:
     """Return how to show cases."""
     rule = model.rule_
     st.caption(
-        f"Tells apart {', '.join(rule.classes)}. Calls a tumour from {percent(rule.threshold)} on. "
+        f"Tells apart {', '.join(map(class_name, rule.classes))}. Calls a tumour from {percent(rule.threshold)} on. "
         + ("Calibrated." if is_calibrated(rule) else "**Not calibrated.**")
     )
     st.header("Heatmap")
@@ -84,7 +84,7 @@ def choose_view(model: Runtime) -> View:
         "coarse.",
     )
     names = {"likeliest_tumor": "the likeliest tumour class", "tumor": "all tumour classes"}
-    names |= {name: f"the class {name}" for name in rule.classes}
+    names |= {name: f"the class {class_name(name)}" for name in rule.classes}
     target = st.selectbox("Evidence for", list(names), format_func=names.__getitem__, key="target")
     outline = st.toggle("Outline the strongest half", key="outline")
     choice = MapChoice(target=target, method=method, finer=finer)
@@ -101,6 +101,6 @@ def say_privacy() -> None:
     """Say what happens to files."""
     st.divider()
     st.caption(
-        "Files stay in this computer's memory: they are not written, not logged, and sent nowhere. "
-        "No DICOM tag that names a person is shown."
+        "Files stay in the memory of the computer that runs this: they are not written, not "
+        "logged, and sent nowhere else. No DICOM tag that names a person is shown."
     )

@@ -7,7 +7,14 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mri_tumor.app.words import WARNING, percent, probability_in_words, threshold_in_words, verdict
+from mri_tumor.app.words import (
+    WARNING,
+    class_name,
+    percent,
+    probability_in_words,
+    threshold_in_words,
+    verdict,
+)
 from mri_tumor.explain.picture import to_rgb
 from mri_tumor.images.messages import shown
 
@@ -106,7 +113,7 @@ def draw_page(page: Page) -> Figure:
     text.write(page.note, size=9, color=_GREY)
     if page.heatmap is not None:
         text.write(
-            f"Right: evidence for {page.heatmap.target} by {page.heatmap.method}, from none (the "
+            f"Right: evidence for {class_name(page.heatmap.target)} by {page.heatmap.method}, from none (the "
             "scan's own grey) to the most in this image (yellow). It shows what moved the model, "
             "not where a tumour is.",
             size=9,
@@ -141,7 +148,7 @@ def _pictures(figure: Figure, page: Page, top: float) -> float:
     if page.image is None:
         return 0.0
     rows, columns = page.image.shape
-    height = min(0.45, 0.41 * _A4[0] / _A4[1] * rows / columns)
+    height = float(min(0.45, 0.41 * _A4[0] / _A4[1] * rows / columns))
     pictures = [to_rgb(page.image)]
     if page.heatmap is not None:
         pictures.append(page.heatmap.overlay(opacity=page.opacity))
@@ -158,7 +165,7 @@ def _bars(figure: Figure, probabilities: Mapping[str, float], top: float) -> Non
     height = 0.026 * len(names)
     axes = figure.add_axes((0.25, top - height, 0.5, height))
     values = [probabilities[name] for name in names]
-    bars = axes.barh(names, values, color="#0072B2", height=0.6)
+    bars = axes.barh([class_name(name) for name in names], values, color="#0072B2", height=0.6)
     axes.bar_label(bars, [percent(value) for value in values], padding=4, fontsize=9)
     axes.set_xlim(0, 1.1)
     axes.invert_yaxis()

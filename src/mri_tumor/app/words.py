@@ -58,7 +58,7 @@ def verdict(row: Mapping[str, Any], rule: DecisionRule) -> Verdict:
         return Verdict(kind="refused", title="Refused: no answer", meaning=meaning)
     p = row["tumor_probability"]
     if status == "uncertain":
-        leaning = "no tumour" if label == rule.negative_class else _tumor(label)
+        leaning = "no tumour" if label == rule.negative_class else class_name(label)
         meaning = (
             f"{sentence(row['message'])} The model leans to {leaning}, which is not enough to "
             f"rely on. {NOT_HEALTHY}"
@@ -67,7 +67,7 @@ def verdict(row: Mapping[str, Any], rule: DecisionRule) -> Verdict:
     limit = f"the model calls a tumour from {percent(rule.threshold)} on"
     if label != rule.negative_class:
         meaning = f"The probability reaches the threshold: {limit}."
-        return Verdict(kind="tumor", title=f"Called: {_tumor(label)}", meaning=meaning)
+        return Verdict(kind="tumor", title=f"Called: {class_name(label)}", meaning=meaning)
     if p >= 0.5:
         meaning = (
             f"A tumour is likelier than not, yet below the threshold: {limit}. Look again. "
@@ -98,10 +98,10 @@ def probability_in_words(p: float, rule: DecisionRule) -> str:
             "This model is not calibrated: take the number as a score that orders images, not as "
             "a frequency."
         )
-    found = "the images" if rule.conformal is None else f"{rule.conformal.n_calibration:,} images"
+    those = "those" if rule.conformal is None else f"the {rule.conformal.n_calibration:,}"
     return (
         f"Calibrated: of 100 images that get this value, {_of_hundred(p)} show a tumour, among "
-        f"images such as {found} it was calibrated on. Where tumours are rarer, fewer do."
+        f"images like {those} it was calibrated on. Where tumours are rarer, fewer do."
     )
 
 
@@ -115,6 +115,18 @@ def threshold_in_words(rule: DecisionRule) -> str:
         f"left {percent(point.specificity)} of the images without one alone "
         f"({point.n_positive:,} and {point.n_negative:,} images)."
     )
+
+
+def class_name(label: str) -> str:
+    """Write a class as people do.
+
+    Examples
+    --------
+    >>> class_name("notumor"), class_name("glioma")
+    ('no tumour', 'glioma')
+    """
+    known = {"tumor": "tumour", "notumor": "no tumour", "pituitary": "pituitary tumour"}
+    return known.get(label, label)
 
 
 def is_calibrated(rule: DecisionRule) -> bool:
@@ -149,7 +161,3 @@ def _of_hundred(p: float) -> str:
     if p < 0.005:
         return "fewer than 1"
     return "more than 99" if p >= 0.995 else f"about {round(100 * p)}"
-
-
-def _tumor(label: str | None) -> str:
-    return {"tumor": "tumour", "pituitary": "pituitary tumour"}.get(str(label), str(label))
