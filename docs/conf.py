@@ -5,8 +5,12 @@ The build needs no network: links to other projects' pages are made only where
 """
 
 import os
+import sys
 import tempfile
 import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 # Tutorials are run by the build: on the processor, without pop-up windows, and without filling the
 # user's cache.
@@ -15,7 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["MRI_TUMOR_CACHE"] = tempfile.mkdtemp(prefix="mri-tumor-docs-")
 
+import draw_architecture
+
 from mri_tumor import __version__
+
+draw_architecture.write()
 
 project = "mri-tumor"
 author = "The mri-tumor developers"
