@@ -58,6 +58,23 @@ class Assessment:
             "message": self.message,
         }
 
+    def _repr_html_(self) -> str:
+        """Render for a notebook; what is no answer never looks like one."""
+        from html import escape
+
+        rows = {"file": self.file, "status": self.status, "label": self.label or "no answer"}
+        if self.tumor_probability is not None:
+            rows["P(tumour)"] = f"{self.tumor_probability:.3f}"
+        rows |= {f"P({name})": f"{p:.3f}" for name, p in (self.probabilities or {}).items()}
+        if self.message:
+            rows["why"] = self.message
+        cells = "".join(
+            f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>'
+            f'<td style="text-align:left">{escape(value)}</td></tr>'
+            for name, value in rows.items()
+        )
+        return f'<table class="mri-tumor-assessment">{cells}</table><p><small>{NOTICE}</small></p>'
+
     def __str__(self) -> str:
         if self.label is None:
             return f"{self.file}: {self.status}: {self.message}"

@@ -52,6 +52,33 @@ def least_certain(images: ScoredImages, threshold: float, n: int) -> list[dict[s
     return _rows(images, np.where(images.refused, np.inf, sure), n, called, sure)
 
 
+def confused(
+    images: ScoredImages, threshold: float, pair: tuple[str, str], n: int
+) -> list[dict[str, Any]]:
+    """List the images of one class that were called another, the most certain first.
+
+    Parameters
+    ----------
+    images : ScoredImages
+        The images; refused ones are left out.
+    threshold : float
+        Smallest P(tumor) that is called a tumor.
+    pair : tuple of str
+        True class, and class called.
+    n : int
+        How many at most.
+
+    Returns
+    -------
+    list of dict
+        file, label, predicted, probability of the class called, and index of the image.
+    """
+    called, sure = _answers(images, threshold)
+    true, other = (images.classes.index(name) for name in pair)
+    chosen = (images.truth == true) & (called == other) & ~images.refused
+    return _rows(images, np.where(chosen, -sure, np.inf), n, called, sure)
+
+
 def _answers(
     images: ScoredImages, threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

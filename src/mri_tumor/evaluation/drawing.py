@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mri_tumor.errors import ImageError, ParameterError
+from mri_tumor.errors import ImageError, ParameterError, suggestion
 from mri_tumor.evaluation import answers
 from mri_tumor.evaluation.calibration import ReliabilityCurve, reliability_curve
 from mri_tumor.evaluation.curves import Curve, precision_recall_curve, roc_curve
@@ -28,6 +28,7 @@ class Drawing(Headline):
     confidence: float
     seed: int
     images: ScoredImages | None
+    most_confused: Callable[..., list[tuple[str, str, int]]]
 
     def require_images(self) -> ScoredImages:
         """Return the images behind the figures, or say that they were not kept."""
@@ -176,6 +177,74 @@ class Drawing(Headline):
         """
         images = self.require_images()
         return _sheet(answers.least_certain(images, self.threshold, n), heatmaps, ax)
+
+    def plot_most_confused(
+        self,
+        n: int = 10,
+        *,
+        pair: tuple[str, str] | None = None,
+        heatmaps: Sequence[Any] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Axes":
+        """Draw images of the pair of classes that was mixed up most; see `most_confused`.
+
+        Parameters
+        ----------
+        n : int, default=10
+            How many images at most, the most certain first.
+        pair : tuple of str, optional
+            True class and class called, instead of the pair with most images.
+        heatmaps : sequence, optional
+            A heatmap for each of them, in the order of `confused(n, pair=pair)`.
+        ax : matplotlib Axes, optional
+            Axes to fill; by default those of a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes.
+
+        Raises
+        ------
+        ParameterError
+            If no image was mixed up so, or their files are not known.
+        """
+        return _sheet(self.confused(n, pair=pair), heatmaps, ax)
+
+    def confused(
+        self, n: int = 10, *, pair: tuple[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """List the images that `plot_most_confused` draws, as `worst` does; maybe none.
+
+        Raises
+        ------
+        ParameterError
+            If a class is not known, or the report was read from a file without its images.
+        """
+        images = self.require_images()
+        if pair is None:
+            pairs = self.most_confused()
+            if not pairs:
+                return []
+            pair = pairs[0][:2]
+        unknown = [name for name in pair if name not in self.classes]
+        if unknown:
+            hint = suggestion(unknown[0], self.classes)
+            known = ", ".join(self.classes)
+            raise ParameterError(f"pair: no class {unknown[0]!r}.{hint} Known: {known}.")
+        return answers.confused(images, self.threshold, pair, n)
+
+    def plot_scores_by_class(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the spread of P(tumor); see `mri_tumor.plots.plot_scores_by_class`."""
+        from mri_tumor.plots import plot_scores_by_class
+
+        images = self.require_images()
+        p = np.where(images.refused, np.nan, images.p_tumor)
+        names = images.label_names()
+        known = [name for name in (*self.classes, *sorted(set(names))) if name in names]
+        return plot_scores_by_class(
+            p, names, classes=list(dict.fromkeys(known)), threshold=self.threshold, ax=ax
+        )
 
     def _curves(self, trace: Callable[..., Curve]) -> dict[str, Curve]:
         images = self.require_images()

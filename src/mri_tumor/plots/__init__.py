@@ -5,16 +5,19 @@ writes it, and nothing stays open. In a notebook, pass `ax=plt.subplots()[1]` to
 cell. Nothing here calls `show`. Matplotlib is imported when something is drawn.
 """
 
+from mri_tumor.plots.augmentation import plot_augmentation
 from mri_tumor.plots.counts import (
     plot_class_balance,
     plot_confusion_matrix,
     plot_score_histogram,
 )
 from mri_tumor.plots.curves import plot_precision_recall, plot_reliability, plot_roc
+from mri_tumor.plots.scores import plot_scores_by_class
 from mri_tumor.plots.sheets import plot_images
 from mri_tumor.plots.training import plot_history
 
 __all__ = [
+    "plot_augmentation",
     "plot_class_balance",
     "plot_confusion_matrix",
     "plot_history",
@@ -23,4 +26,5 @@ __all__ = [
     "plot_reliability",
     "plot_roc",
     "plot_score_histogram",
+    "plot_scores_by_class",
 ]
