@@ -198,10 +198,11 @@ def test_many_files_are_a_table_and_a_csv_and_a_page(visit, tmp_path):
         assert path.read_bytes().startswith(start)
     page.get_by_role("combobox", name="Look at").click()
     page.get_by_role("option", name="5. drawn: no scan at all").click()
-    page.get_by_text("Refused: no answer").first.wait_for()
+    refused = page.get_by_test_id("stAlert").filter(has_text="Refused: no answer")
+    refused.wait_for()
     settled(page)
     assert page.get_by_test_id("stMetric").count() == 0
-    shoot(page, "refused", at=page.get_by_text("Refused: no answer").last)
+    shoot(page, "refused", at=refused)
 
 
 def test_two_users_at_once_never_see_each_others_cases(visit):

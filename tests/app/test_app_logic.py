@@ -74,6 +74,7 @@ def test_percentages_are_never_rounded_to_certainty(value):
 def test_a_probability_is_a_frequency_only_where_it_was_calibrated(model):
     assert "not calibrated" in probability_in_words(0.3, RULE)
     assert "about 30 show a tumour" in probability_in_words(0.3, model.rule_)
+    assert "mean of the slices" in probability_in_words(0.3, model.rule_, volume=True)
     assert "more than 99 show" in probability_in_words(0.9999, model.rule_)
 
 

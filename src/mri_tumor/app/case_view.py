@@ -88,7 +88,8 @@ def _say_answer(case: Case, model: Runtime) -> None:
     left, right = st.columns([2, 3])
     with left:
         st.metric("Probability of a tumour", percent(p))
-        st.caption(plain(f"{probability_in_words(p, rule)} {threshold_in_words(rule)}"))
+        words = probability_in_words(p, rule, volume=case.is_volume)
+        st.caption(plain(f"{words} {threshold_in_words(rule)}"))
     with right:
         for label, share in row["probabilities"].items():
             st.progress(min(1.0, share), f"{plain(class_name(label))}: {percent(share)}")

@@ -106,7 +106,8 @@ def draw_page(page: Page) -> Figure:
         text.write(f"Probability of a tumour: {percent(p)}", size=14)
     text.write(answer.meaning, size=10)
     if p is not None:
-        text.write(probability_in_words(p, page.rule), size=10)
+        volume = page.row.get("kind") == "volume"
+        text.write(probability_in_words(p, page.rule, volume=volume), size=10)
         text.write(threshold_in_words(page.rule), size=10)
     top = text.y - 0.02
     text.y = top - _pictures(figure, page, top) - 0.02

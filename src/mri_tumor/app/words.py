@@ -78,7 +78,7 @@ def verdict(row: Mapping[str, Any], rule: DecisionRule) -> Verdict:
     return Verdict(kind="no tumor", title="No tumour called", meaning=meaning)
 
 
-def probability_in_words(p: float, rule: DecisionRule) -> str:
+def probability_in_words(p: float, rule: DecisionRule, *, volume: bool = False) -> str:
     """Say what a probability of a tumour means.
 
     Parameters
@@ -87,6 +87,8 @@ def probability_in_words(p: float, rule: DecisionRule) -> str:
         In [0, 1].
     rule : DecisionRule
         Whether and on what it was calibrated.
+    volume : bool, default=False
+        Whether it is that of a volume.
 
     Returns
     -------
@@ -97,6 +99,11 @@ def probability_in_words(p: float, rule: DecisionRule) -> str:
         return (
             "This model is not calibrated: take the number as a score that orders images, not as "
             "a frequency."
+        )
+    if volume:
+        return (
+            "The mean of the slices that decided. Single slices are calibrated; no whole volumes "
+            "were there to calibrate on."
         )
     those = "those" if rule.conformal is None else f"the {rule.conformal.n_calibration:,}"
     return (

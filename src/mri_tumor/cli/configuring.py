@@ -48,17 +48,18 @@ def read_config(ctx: click.Context, _param: click.Parameter, path: Path | None) 
             raise click.UsageError(f"--config: {path}: {given!r} must be a value, not a table.")
         # click takes text where a command line would give it.
         defaults[names[key]] = value if isinstance(value, (bool, list)) else str(value)
-    ctx.default_map = {**defaults, **(ctx.default_map or {})}
+    ctx.default_map = defaults
 
 
 def _names(command: click.Command) -> dict[str, str]:
     """Return parameters by the names that a file may give them."""
     names: dict[str, str] = {}
     for parameter in command.params:
-        if parameter.name is None or parameter.name in {"config", "as_json", "help"}:
+        own = str(parameter.name)
+        if own in {"config", "as_json", "help"}:
             continue
         spelled = [opt.lstrip("-") for opt in parameter.opts if opt.startswith("--")]
-        names |= dict.fromkeys(spelled or [parameter.name], parameter.name)
+        names |= dict.fromkeys(spelled or [own], own)
     return names
 
 

@@ -19,9 +19,10 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if "Did you mean" not in error.message and args:
-                error.message += suggestion(args[0], self.list_commands(ctx))
-            raise
+            hint = suggestion(args[0], self.list_commands(ctx)) if args else ""
+            if not hint or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(error.message + hint, ctx) from None
 
 
 def show_completion(ctx: click.Context, _param: click.Parameter, shell: str | None) -> None:
