@@ -335,14 +335,21 @@ def test_threshold_of_the_best_balance_by_hand():
     labels = ["notumor"] * 5 + ["tumor"] * 5
     p = [0.05, 0.1, 0.2, 0.55, 0.7, 0.3, 0.6, 0.8, 0.9, 0.95]
     # From 0.2 to 0.3: all tumors, 3 of 5 left alone; 0.55 to 0.6: 4 and 4 of 5; above 0.7: 3
-    # and all 5. All have the mean 0.8; the gap from 0.55 to 0.6 is nearest to 0.5.
+    # and all 5. All have the mean 0.8, with a standard error of half of
+    # sqrt(0.6 * 0.4 / 5) = 0.11 in the first of them. So the gap from 0.3 to 0.55, where 4 and 3
+    # of 5 are right, is as good for all that ten images can tell, and 0.5 lies in it.
     point = choose_threshold(labels, p)
+    assert point.threshold == pytest.approx(0.4875)  # not in the outer quarter of the gap
+    assert (point.target, point.reached) == ("balance", True)
+    assert point.target_value == pytest.approx(0.7)
+    assert (point.sensitivity, point.specificity) == (0.8, 0.6)
+    # A hundred times as many images tell more: the middle of the best gap nearest to 0.5.
+    point = choose_threshold(labels * 100, p * 100, n_bootstrap=0)
     assert point.threshold == pytest.approx(0.575)
-    assert (point.target, point.target_value, point.reached) == ("balance", 0.8, True)
-    assert (point.sensitivity, point.specificity) == (0.8, 0.8)
+    assert point.target_value == pytest.approx(0.8)
     # One more tumor at 0.25 makes the first gap, now from 0.2 to 0.25, the best: 1 and 3/5.
     # 4/6 and 4/5 in the middle, 3/6 and 1 above.
-    point = choose_threshold(["tumor", *labels], [0.25, *p])
+    point = choose_threshold(["tumor", *labels] * 100, [0.25, *p] * 100, n_bootstrap=0)
     assert point.threshold == pytest.approx(0.225)
     assert point.target_value == pytest.approx(0.8)
 

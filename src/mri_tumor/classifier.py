@@ -45,6 +45,7 @@ FINETUNE_EPOCHS = 3
 # Without a warm-up the first steps of Adam undo a part of what the backbone knows: the validation
 # loss after the first epoch was twice as high.
 _WARMUP_STEPS, _WEIGHT_DECAY = 100, 0.01
+HEAD_EPOCHS = 50
 
 _COMPILING = threading.Lock()
 
@@ -87,8 +88,9 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         Weights of the labels in the loss.
     focal_gamma : float, default=0.0
         Exponent of the focal loss; 0 is cross-entropy.
-    epochs : int, default=50
-        Most epochs of `fit`.
+    epochs : int, optional
+        Most epochs of the head; by default 50, and 1 where `fit` goes on to fine-tune: a head
+        that has settled on frozen features is a worse start.
     learning_rate : float, default=1e-3
         First learning rate of Adam in `fit`; it falls along a half cosine.
     finetune_epochs : int, default=0
@@ -150,7 +152,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         cache: bool | str | os.PathLike[str] = True,
         class_weight: str | Mapping[str, float] | None = None,
         focal_gamma: float = 0.0,
-        epochs: int = 50,
+        epochs: int | None = None,
         learning_rate: float = 1e-3,
         finetune_epochs: int = 0,
         finetune_layers: int | None = None,
@@ -262,7 +264,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         self.model_ = model
         self._forget()
         parts = self._parts(X, y, groups, validation_data)
-        plans = [self._plan("head", self.epochs)]
+        plans = [self._plan("head", self.epochs or (1 if self.finetune_epochs else HEAD_EPOCHS))]
         if self.finetune_epochs:
             plans.append(self._plan("finetune", self.finetune_epochs))
         self._train(plans, parts, checkpoint)
@@ -581,7 +583,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
     def _check_parameters(self) -> None:
         """Refuse parameters out of range; scikit-learn asks for it here, not in __init__."""
         checks = {
-            "epochs": (self.epochs >= 1, "1 or more"),
+            "epochs": (self.epochs is None or self.epochs >= 1, "1 or more"),
             "finetune_epochs": (self.finetune_epochs >= 0, "0 or more"),
             "n_variants": (self.n_variants >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 1, "1 or more"),

@@ -137,9 +137,9 @@ def about_dataset(dataset: Dataset) -> dict[str, Any]:
 
 def _model(model: Any) -> dict[str, Any]:
     options = model.get_params(deep=False)
-    weights = options["weights"]
+    weights, stages = options["weights"], model.history_.get("stage", [])
     text = (
-        f"Adam from {options['learning_rate']:g}, at most {options['epochs']} epochs of the head, "
+        f"Adam from {options['learning_rate']:g}, {stages.count('head')} epochs of the head, "
         f"batches of {options['batch_size']}, augmentation {options['augmentation']}, "
         f"{options['n_variants']} variants of each image, patience {options['patience']}, "
         f"seed {options['seed']}."
@@ -147,7 +147,7 @@ def _model(model: Any) -> dict[str, Any]:
     if options["finetune_epochs"]:
         n_layers = options["finetune_layers"] or model.backbone_.finetune_layers
         text += (
-            f" Then at most {options['finetune_epochs']} epochs with the last {n_layers} layers "
+            f" Then {stages.count('finetune')} epochs with the last {n_layers} layers "
             f"of the backbone, from {options['finetune_learning_rate']:g}."
         )
     return {

@@ -61,7 +61,11 @@ from mri_tumor.cli.options import STRICT_FAILED, json_option, write_json
     "--split-seed", type=click.IntRange(min=0), default=0, show_default=True,
     help="Seed of the split.",
 )  # fmt: skip
-@click.option("--epochs", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Most epochs of the head: 1 before fine-tuning, else 50, unless given.",
+)
 @click.option("--finetune-epochs", type=click.IntRange(min=0), default=3, show_default=True)
 @click.option("--head-only", is_flag=True, help="Do not fine-tune: much quicker.")
 @click.option("--patience", type=click.IntRange(min=1), default=10, show_default=True)

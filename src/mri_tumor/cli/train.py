@@ -46,7 +46,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="imagenet, brain-mri, none, or the path of a weights file.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Most epochs of the head: 1 before fine-tuning, else 50, unless given.",
+)
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(min=0),

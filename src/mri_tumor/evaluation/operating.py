@@ -118,7 +118,8 @@ def choose_threshold(
         sensitivity or above.
     specificity : float, optional
         Specificity to keep instead, in [0, 1]. If neither figure is given, the threshold has
-        the best mean of both, and of those the one nearest to 0.5.
+        the best mean of both that these images can tell: of all within one standard error of
+        the best [1]_ the one nearest to 0.5, where calibrated probabilities err least.
     negative_class : str, default="notumor"
         The class without a tumor.
     groups : sequence of hashable, length n_images, optional
@@ -137,6 +138,11 @@ def choose_threshold(
         If one side has no images.
     ParameterError
         If an argument has the wrong shape or values, or both figures are given.
+
+    References
+    ----------
+    .. [1] The rule of one standard error: Breiman, Friedman, Olshen & Stone, "Classification and
+       Regression Trees", 1984, section 3.4.3.
 
     Examples
     --------
@@ -196,7 +202,7 @@ def choose_threshold(
 def _best_balance(
     positives: NDArray[np.float64], negatives: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Return the threshold of the best mean of both figures, nearest to 0.5, and that mean."""
+    """Return the threshold nearest to 0.5 whose mean of both figures is good, and that mean."""
     scores = np.unique(np.concatenate([positives, negatives]))
     # A gap's upper end belongs to what is called; below the lowest score everything is.
     lows = np.concatenate([[0.0], scores])
@@ -204,7 +210,10 @@ def _best_balance(
     called = 1 - np.searchsorted(positives, highs[:-1]) / len(positives)
     left = np.searchsorted(negatives, highs[:-1]) / len(negatives)
     balance = np.concatenate([(called + left) / 2, [0.5]])
-    best = np.flatnonzero(balance >= balance.max() - 1e-12)
+    highest = int(balance[:-1].argmax())
+    spread = called * (1 - called) / len(positives) + left * (1 - left) / len(negatives)
+    good = balance[highest] - np.sqrt(spread[highest]) / 2
+    best = np.flatnonzero(balance >= good - 1e-12)
     # Neighbouring gaps of the same balance are one: 0.5 itself serves where it lies in it.
     inside = [i for i in best if lows[i] < 0.5 <= highs[i]]
     if inside:
