@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mri_tumor.answers.table import AnswerTable, check_output
-from mri_tumor.answers.table_formats import safe_cell
+from mri_tumor.answers.table_formats import flat, safe_cell
 from mri_tumor.errors import CheckpointError, ParameterError
 
 CLASSES = ("notumor", "tumor")
@@ -174,8 +174,35 @@ def test_parquet_holds_the_same_and_is_whole_or_not_there(tmp_path):
     # Of two equal names one was there.
     assert Counter(one["kind"] for one in rows) == {"image": 12, "slice": 3, "volume": 1}
     assert rows[0]["p_tumor"] == 1 / 3
-    with pytest.raises(CheckpointError, match="finished"):
+    # Killed at the last moment it is begun again, and finds all that is there.
+    run(path)
+    assert parquet.read_table(path).to_pylist() == rows
+    # A file that came later is added.
+    with AnswerTable(path, SETTINGS, CLASSES, resume=True) as table:
+        assert all(table.take_back(name) for name in NAMES)
+        assert not table.take_back("later.png")
+        table.write(unit("later.png"))
+        table.finish()
+    assert parquet.read_table(path).to_pylist() == [*rows, *more_cells("later.png")]
+    assert not list(tmp_path.glob("*.part.jsonl"))
+
+
+def more_cells(name):
+    return [flat(row, CLASSES) for row in unit(name)]
+
+
+def test_a_parquet_file_of_something_else_is_not_gone_on_with(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    run(path)
+    parquet.write_table(pa.table({"x": [1]}), path)
+    with pytest.raises(CheckpointError, match="not written by this command"):
         run(path)
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(CheckpointError, match="not written by this command"):
+        run(path)
+    assert not list(tmp_path.glob("*.part.jsonl"))
 
 
 def test_an_output_that_cannot_be_is_refused_at_once(tmp_path):

@@ -8,9 +8,19 @@ import json
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from mri_tumor.answers.table_formats import CSV, JSON_LINES, Format, Row, columns, flat
+from mri_tumor.answers.table_formats import (
+    CSV,
+    JSON_LINES,
+    Format,
+    Row,
+    columns,
+    flat,
+    plain_text,
+    unflat,
+)
 from mri_tumor.errors import CheckpointError, ParameterError
 from mri_tumor.files import only_one, write_whole
 
@@ -101,8 +111,11 @@ class AnswerTable:
         check_output(path)
         self.path, self.classes, self.resume = path, tuple(classes), resume
         self.settings = {**settings, "classes": list(classes)}
-        self.format: Format = CSV if path.suffix.lower() == ".csv" else JSON_LINES
         parquet = path.suffix.lower() == ".parquet"
+        self.format: Format = CSV if path.suffix.lower() == ".csv" else JSON_LINES
+        if parquet:
+            # The rows come back out of a finished file with the names as it holds them.
+            self.format = replace(JSON_LINES, file_cell=plain_text)
         self.working = path.with_name(path.name + ".part.jsonl") if parquet else path
         self.report = path.with_name(path.name + ".run.json")
         self.counts: Counter[str] = Counter()
@@ -190,13 +203,13 @@ class AnswerTable:
                 "choose another output."
             )
             raise CheckpointError(message)
-        if finished and not begun:
-            message = f"{self.path}: is finished already. Remove it to predict anew."
-            raise CheckpointError(message)
         self._times: dict[str, Any] = {"started": _now()}
         end = 0
-        if begun:
+        if there:
             self._check_report()
+            if not begun:
+                # It was finished; there may be new files by now.
+                write_whole(self.working, self._write_lines)
             end = self._scan()
         else:
             self._write_report({**self.settings, **self._times})
@@ -211,7 +224,7 @@ class AnswerTable:
         whole = 0
         for row, end in self.format.rows(self.working):
             if row.get("kind", "image") != "slice":
-                self._done[_key(row["file"])] += 1
+                self._done[_key(self.format.file_cell(row["file"]))] += 1
                 self.counts[row["status"]] += 1
                 self.resumed += 1
                 whole = end
@@ -238,6 +251,20 @@ class AnswerTable:
     def _write_report(self, report: Mapping[str, Any]) -> None:
         text = json.dumps(report, indent=2, ensure_ascii=True) + "\n"
         write_whole(self.report, lambda file: file.write(text.encode()))
+
+    def _write_lines(self, file: Any) -> None:
+        """Turn a finished Parquet file into lines again."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(self.path) as table:
+                for batch in table.iter_batches(_ROWS_PER_GROUP):
+                    for row in batch.to_pylist():
+                        file.write(self.format.write(unflat(row, self.classes), self.classes))
+        except (pa.ArrowException, KeyError) as error:
+            message = f"{self.path}: was not written by this command. Choose another output."
+            raise CheckpointError(message) from error
 
     def _write_parquet(self, file: Any) -> None:
         import pyarrow as pa

@@ -76,6 +76,16 @@ def flat(row: Row, classes: Sequence[str]) -> Row:
     }
 
 
+def unflat(cells: Row, classes: Sequence[str]) -> Row:
+    """Return the row that `flat` made these cells of."""
+    found = {name: cells[f"p_{name}"] for name in classes}
+    row = {name: value for name, value in cells.items() if not name.startswith("p_")}
+    row["probabilities"] = None if None in found.values() else found
+    if row["kind"] == "image":
+        del row["kind"], row["slice"]
+    return row
+
+
 @dataclass(frozen=True)
 class Format:
     """One way to write rows.
