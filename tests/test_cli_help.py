@@ -140,3 +140,15 @@ def test_the_manual_says_what_help_says():
             f"`{option}" in text for one in command.params for option in one.opts
             if isinstance(one, click.Option)
         )  # fmt: skip
+
+
+def test_a_table_is_drawn_on_a_terminal_and_plain_elsewhere(monkeypatch, capsys):
+    from mri_tumor.cli.tables import write_table
+
+    write_table(["name", "size"], [["a[b]", "1\n2"]])
+    assert capsys.readouterr().out == "a[b]\t1\\n2\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    write_table(["name", "size"], [["a[b]", "1\n2"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert "name" in lines[1]
+    assert "a[b]" in lines[3]

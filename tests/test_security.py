@@ -17,7 +17,7 @@ from PIL import Image
 from mri_tumor import bundle as bundles
 from mri_tumor.bundle import MODEL, read_bundle
 from mri_tumor.classifier import TumorClassifier
-from mri_tumor.cli.train import safe_table
+from mri_tumor.cli.trained import safe_table
 from mri_tumor.errors import BundleError
 from mri_tumor.evaluation import evaluate_predictions
 from mri_tumor.evaluation.html_report import render_html_report

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from app_samples import drawn, png, volume
 from PIL import Image
+from scan_samples import SECRET, dicom
 
 from mri_tumor.answers.rule import DecisionRule
 from mri_tumor.app import settings as app_settings
@@ -130,6 +131,30 @@ def test_table_and_csv_hold_every_answer(model, samples):
     assert [line["file"] for line in lines] == [case.name for case in samples]
     assert float(lines[0]["tumor_probability"]) == samples[0].row["tumor_probability"]
     assert lines[-1]["tumor_probability"] == ""
+
+
+def test_a_dicom_series_is_one_case_and_names_no_patient(model):
+    pixels = drawn(0).astype(np.uint16) * 4
+    uploads = [
+        Upload(
+            f"IM{at}",
+            dicom(
+                pixels + at, InstanceNumber=at + 1, SOPInstanceUID=f"1.2.{at + 1}",
+                ImagePositionPatient=[0, 0, 4.0 * at], PixelSpacing=[1, 1],
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            ),
+        )
+        for at in range(3)
+    ]  # fmt: skip
+    uploads.append(Upload("cut.dcm", uploads[0].data[:4000]))
+    cases = assess_cases(model, list(uploaded_scans(uploads)))
+    assert [(case.name, len(case.pictures)) for case in cases] == [("series", 3), ("cut.dcm", 1)]
+    assert cases[0].row["label"] is not None
+    assert cases[1].row["status"] == "error"
+    page = Page(name="series", row=cases[0].row, rule=model.rule_, model="m", image=drawn(0))
+    found = [repr(answer_rows(cases, model.rule_)), answers_csv(cases, list(model.classes_))]
+    found += [repr(case) for case in cases] + [write_page(page, kind="pdf")]
+    assert not any(SECRET in str(one) for one in found)
 
 
 def test_names_cannot_be_formulas(model):

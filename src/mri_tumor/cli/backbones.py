@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mri_tumor.cli.options import json_option, write_json
+from mri_tumor.cli.tables import write_table
 
 
 @click.command()
@@ -54,13 +55,14 @@ def backbones(*, as_json: bool) -> None:
     if as_json:
         write_json(rows, indent=2)
         return
-    width = max(len(row["name"]) for row in rows)
-    for row in rows:
-        what = row["error"] or "; ".join(
-            [
-                f"{row['input_size']} px",
-                f"weights: {', '.join(row['weights']) or 'none'}",
-                *(f"{key}={value}" for key, value in row["options"].items()),
-            ]
-        )
-        click.echo(f"{row['name']:<{width}}  {what}  ({row['package']})")
+    cells = [
+        [
+            row["name"],
+            row["error"] or f"{row['input_size']} px",
+            ", ".join(row["weights"]) or "none",
+            " ".join(f"{key}={value}" for key, value in row["options"].items()),
+            row["package"],
+        ]
+        for row in rows
+    ]
+    write_table(["name", "input", "weights", "options", "package"], cells)

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mri_tumor.answers.table_formats import safe_cell
 from mri_tumor.cli.configuring import config_option
 from mri_tumor.cli.deciding import set_aside, tell_decisions
 from mri_tumor.cli.helping import complete_backbones
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
 from mri_tumor.cli.resuming import unfinished
+from mri_tumor.cli.trained import describe, keep
 from mri_tumor.errors import DataError
 
 if TYPE_CHECKING:
-    from mri_tumor.classifier import TumorClassifier
     from mri_tumor.data import Dataset
-    from mri_tumor.evaluation import EvaluationReport
 
 
 @click.command()
@@ -236,94 +234,6 @@ def load(
             progress=progress,
         )
     return dataset, [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
-
-
-def keep(
-    classifier: TumorClassifier,
-    report: EvaluationReport,
-    dataset: Dataset,
-    output: Path,
-    *,
-    seconds: float,
-    calibration: Dataset | None,
-) -> None:
-    """Save the model with its figures, report and split."""
-    from mri_tumor import persistence
-    from mri_tumor.errors import ExportError
-    from mri_tumor.evaluation.html_report import render_html_report
-    from mri_tumor.export import add_runtime
-    from mri_tumor.figures import training_figures
-    from mri_tumor.reporting import about_dataset, describe_decisions, report_content
-
-    classifier.metrics_ = report.to_dict()
-    frame = dataset.to_frame()
-    held = set(() if calibration is None else calibration.paths)
-    frame["use"] = frame["split"].mask(frame["path"].isin(held), "calibration")
-    split = (
-        "As the folders or the table name the parts, and by group in proportion to classes and "
-        f"sources where they do not (seed {classifier.seed}); split.csv names every image."
-    )
-    if held:
-        split += f" {len(held):,} validation images chose no epoch and were calibrated on."
-    html, twin = render_html_report(
-        report, **report_content(classifier, report, dataset=dataset, split=split)
-    )
-    files = {
-        "evaluation.json": (report.to_json(include_images=False) + "\n").encode(),
-        "report.html": html.encode(),
-        "report.json": twin.encode(),
-        "split.csv": safe_table(frame),
-        **training_figures(classifier.history_, report, temperature=classifier.rule_.temperature),
-    }
-    extra = {
-        "training_seconds": round(seconds, 1),
-        "dataset": about_dataset(dataset),
-        "calibration": describe_decisions(classifier.rule_, report),
-    }
-    persistence.save(classifier, output, extra=extra, files=files)
-    # The model is safe now; without a runtime file it answers all the same, only slower.
-    try:
-        add_runtime(output)
-    except ExportError as error:
-        click.echo(f"warning: {error} Predictions will load TensorFlow.", err=True)
-
-
-def safe_table(frame: Any) -> bytes:
-    """Write a table of images as CSV that no spreadsheet takes for formulas."""
-    frame = frame.copy()
-    # The path stays the same path, so that the table can be read back.
-    frame["path"] = ["./" + path if safe_cell(path) != path else path for path in frame["path"]]
-    for name in ("label", "source", "patient"):
-        frame[name] = [safe_cell(one) if isinstance(one, str) else one for one in frame[name]]
-    return bytes(frame.to_csv(index=False).encode("utf-8", "surrogateescape"))
-
-
-def describe(
-    classifier: TumorClassifier,
-    report: EvaluationReport,
-    dataset: Dataset,
-    output: Path,
-    seconds: float,
-) -> dict[str, Any]:
-    """Return the result of a training as JSON has it."""
-    from mri_tumor.reporting import about_dataset, describe_decisions
-
-    history = classifier.history_
-    return {
-        "model": str(output),
-        "task": dataset.task,
-        "classes": [str(name) for name in classifier.classes_],
-        "seconds": round(seconds, 1),
-        "epochs": {
-            stage: history["stage"].count(stage) for stage in dict.fromkeys(history["stage"])
-        },
-        "peak_validation_accuracy": max(history["val_accuracy"]),
-        "dataset": about_dataset(dataset),
-        "rule": classifier.rule_.to_dict(),
-        "calibration": describe_decisions(classifier.rule_, report),
-        "report": str(output / "report.html"),
-        "test": report.to_dict(),
-    }
 
 
 def _speaker(as_json: bool) -> Any:
