@@ -5,7 +5,7 @@
 Pictures are of kinds that the gate was not fitted to (`non_mri`), and scans that were unrolled, for
 which DATA is needed. Scans from elsewhere are healthy: slices of the MNI152 average without skull
 (nilearn), an echo-planar volume (nibabel), a sagittal T1 (matplotlib), as far as they are
-installed. Research software, not a medical device.
+installed. With --work, also the scans that `scripts/brain_mri/train.py` held back there. Research software, not a medical device.
 """
 
 import argparse
@@ -13,10 +13,11 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 from gate import SOURCES, foreign_examples, held_out_examples
 from gate_recipe import phantom_examples
 
-from mri_tumor import runtime
+from mri_tumor import load_dataset, runtime
 from mri_tumor.images import read_image
 from mri_tumor.images.listing import list_images
 
@@ -33,10 +34,22 @@ def answers(model, examples):
     return counts
 
 
+def held_back_examples(data, work):
+    """Yield the scans by which a training chose its epoch, and which it did not learn from."""
+    dataset = load_dataset(
+        {"kaggle": data / "brain-tumor-mri" / "Training", "br35h": data / "br35h"}
+    )
+    with np.load(work / "outputs.npz") as found:
+        held = dataset.subset(np.unique(found["image"]))
+    for i, (path, label) in enumerate(zip(held.paths, held.labels, strict=True)):
+        yield label, i, read_image(path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with brain-tumor-mri/ and br35h/")
     parser.add_argument("--model", default="brain-mri", help="a shipped model's name, or a bundle")
+    parser.add_argument("--work", type=Path, help="folder of the training, with outputs.npz")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     model = runtime.load(given.model)
@@ -46,6 +59,8 @@ def main():
         "healthy, from elsewhere": answers(model, foreign_examples()),
         "synthetic": answers(model, phantom_examples(100, seed=900)),
     }
+    if given.work:
+        table["held back"] = answers(model, held_back_examples(given.data, given.work))
     for name, kinds in table.items():
         total = sum((Counter(row) for row in kinds.values()), Counter())
         print(f"{name}: {total['refused']} of {total.total()} refused")
