@@ -276,9 +276,9 @@ def main():
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         work = Path(folder)
-        found = {}
-        if options.only != "prediction":
-            found["training"] = kill_training(work, options.kills, rng)
+        # A prediction needs the model that a training leaves.
+        kills = 0 if options.only == "prediction" else options.kills
+        found = {"training": kill_training(work, kills, rng)}
         if options.only != "training":
             answers = kill_prediction(work, options.kills, rng, options.files)
             found |= {f"prediction to {suffix}": row for suffix, row in answers.items()}
