@@ -283,6 +283,9 @@ def test_only_one_side_has_no_curve():
 def test_facts_join_tables_of_the_same_columns():
     html = facts("Calibration", {"before": {"ece": 0.1}, "after": {"ece": 0.2}, "t": 1.5})
     assert html.count("<table>") == 2
+    wide = {"before": dict.fromkeys("abcde", 1), "after": dict.fromkeys("abcde", 2)}
+    lines = facts("x", wide)
+    assert lines.count('<th scope="row">c</th>') == 1  # on its side: a line for each figure
     deep = facts(
         "x", {"a": {"b": {"c": {"d": "<e>"}}}, "none": None, "yes": True, "many": [1] * 60}
     )

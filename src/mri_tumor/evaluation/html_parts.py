@@ -46,6 +46,9 @@ nav a { margin-right: .9rem; white-space: nowrap; }
 """
 
 
+_MOST_COLUMNS = 4
+
+
 def page(title: str, body: str) -> str:
     """Wrap a body into a page that may load nothing from anywhere.
 
@@ -209,6 +212,10 @@ def _table(title: str, value: Any) -> str:
         return html_table(title + note, tuple(map(_label, columns)), cells)
     if all(map(_is_row, value.values())):
         columns = list(dict.fromkeys(key for row in value.values() for key in row))
+        if len(columns) > _MOST_COLUMNS and len(value) < len(columns):
+            # A wide table of few rows is easier to read on its side, and fits a narrow page.
+            value = {c: {k: row.get(c) for k, row in value.items()} for c in columns}
+            columns = list(value[columns[0]])
         cells = [(_label(k), *(_cell(row.get(c)) for c in columns)) for k, row in value.items()]
         return html_table(title, ("", *map(_label, columns)), cells[:MOST_ROWS])
     return facts(title, value)

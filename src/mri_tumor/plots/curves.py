@@ -76,6 +76,13 @@ def plot_roc(
     -------
     matplotlib Axes
         The axes.
+
+    Examples
+    --------
+    >>> from mri_tumor.evaluation import roc_curve
+    >>> curve = roc_curve([True, True, False, False], [0.9, 0.4, 0.5, 0.1])
+    >>> ax = plot_roc({"tumor or not": curve})
+    >>> ax.figure.savefig("curve.png")
     """
     ax = new_axes(ax)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), label="chance")
@@ -114,6 +121,13 @@ def plot_precision_recall(curves: Mapping[str, CurveLike], *, ax: "Axes | None" 
     matplotlib Axes
         The axes. A dotted line shows the precision of calling everything, which is the share
         of positive images in these data.
+
+    Examples
+    --------
+    >>> from mri_tumor.evaluation import precision_recall_curve
+    >>> curve = precision_recall_curve([True, True, False, False], [0.9, 0.4, 0.5, 0.1])
+    >>> ax = plot_precision_recall({"tumor or not": curve})
+    >>> ax.figure.savefig("curve.png")
     """
     ax = new_axes(ax)
     _draw_curves(ax, curves, area="AP", start=1)
@@ -139,6 +153,13 @@ def plot_reliability(curves: Mapping[str, ReliabilityLike], *, ax: "Axes | None"
     matplotlib Axes
         The axes. Points are bins, their area grows with the number of images, and bars are
         their intervals; on the diagonal, probabilities mean what they say.
+
+    Examples
+    --------
+    >>> from mri_tumor.evaluation import reliability_curve
+    >>> curve = reliability_curve([True, True, False, False], [0.9, 0.4, 0.5, 0.1])
+    >>> ax = plot_reliability({"tumor or not": curve})
+    >>> ax.figure.savefig("curve.png")
     """
     ax = new_axes(ax)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (2, 3)), label="ideal")
@@ -163,7 +184,9 @@ def plot_reliability(curves: Mapping[str, ReliabilityLike], *, ax: "Axes | None"
             label=f"{name}: ECE {curve.expected_calibration_error:.3f}, {total:,} images",
         )
     ax.set(xlabel="Predicted probability (mean of bin)", ylabel="Share that was true")
-    ax = _finish_square(ax, "upper left")
+    ax = _finish_square(ax, "lower right")
+    # Good curves lie along the diagonal and poor ones anywhere: no corner is free for certain.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize="small", frameon=False)
     for handle in getattr(ax.get_legend(), "legend_handles", []):
         if hasattr(handle, "set_sizes"):
             handle.set_sizes([40])
@@ -204,9 +227,7 @@ def _draw_curves(
         )
 
 
-def _finish_square(
-    ax: "Axes", legend: Literal["lower right", "lower left", "upper left"]
-) -> "Axes":
+def _finish_square(ax: "Axes", legend: Literal["lower right", "lower left"]) -> "Axes":
     finish(ax)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
     ax.legend(loc=legend, fontsize="small", frameon=True, framealpha=0.9)
