@@ -12,19 +12,18 @@ backbone, and a threshold chosen on images of their own makes the answers mean s
 # Start from a trained head
 # -------------------------
 #
-# The network sees 128 pixels and starts from the weights that ship, so that this page builds quickly and
+# The network sees 96 pixels and starts from the weights that ship, so that this page builds quickly and
 # needs no network. Take the defaults for real work.
 
 from mri_tumor import TumorClassifier, make_phantoms
 
 settings = {"classes": ("notumor", "tumor"), "size": 96}
-train = make_phantoms(160, seed=0, **settings)
-calibration = make_phantoms(80, seed=1, **settings)
-test = make_phantoms(80, seed=2, **settings)
+train = make_phantoms(120, seed=0, **settings)
+calibration = make_phantoms(60, seed=1, **settings)
+test = make_phantoms(60, seed=2, **settings)
 
-classifier = TumorClassifier(weights="brain-mri", input_size=128, n_variants=2, epochs=15)
+classifier = TumorClassifier(weights="brain-mri", input_size=96, n_variants=2, epochs=10)
 classifier.fit(train.images, train.labels)
-before = classifier.evaluate(test.images, test.labels)
 
 # %%
 # Open the last layers
@@ -32,9 +31,11 @@ before = classifier.evaluate(test.images, test.labels)
 #
 # ``finetune`` goes on from there, at a lower rate with a warm-up. Batch normalisation keeps its
 # statistics (:doc:`/explanation/batch-normalisation`). If no epoch is better than the model as it was,
-# it stays as it was.
+# it stays as it was. Three layers are opened here, the last convolution with what belongs to it; the
+# default of MobileNetV2 is 20.
 
-classifier.finetune(train.images, train.labels, epochs=2)
+classifier.set_params(finetune_layers=3)
+classifier.finetune(train.images, train.labels, epochs=3)
 
 import matplotlib.pyplot as plt
 
@@ -58,8 +59,6 @@ print(classifier.rule_.operating_point)
 # -------
 
 report = classifier.evaluate(test.images, test.labels)
-print(f"balanced accuracy of the head alone {before.balanced_accuracy:.3f}")
-print(f"fine-tuned and calibrated           {report.balanced_accuracy:.3f}")
 report
 
 # %%

@@ -83,7 +83,7 @@ print(f"peak in the drawn tumour: {found:.0%}; always the centre: {centre:.0%}")
 # Occlusion covers one place after the other and watches the probability fall. It is slow, shares no
 # mathematics with Grad-CAM, and where the two disagree neither should be believed.
 
-occluded = model.explain(phantoms.images[ill[:1]], method="occlusion", patch=48, step=32)
+occluded = model.explain(phantoms.images[ill[:1]], method="occlusion", patch=56, step=28)
 figure, axes = plt.subplots(1, 2, figsize=(5.4, 2.9))
 for ax, heatmap in zip(axes, (heatmaps[0], occluded[0]), strict=True):
     ax.imshow(heatmap.overlay())

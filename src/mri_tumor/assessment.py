@@ -37,6 +37,12 @@ class Assessment:
         MRI slice as far as the model can tell. ``"error"``: the image could not be read.
     message : str
         Why, in words; empty for ``"ok"``.
+
+    Examples
+    --------
+    >>> print(Assessment(file="scan.png", label="notumor", tumor_probability=0.02,
+    ...                  probabilities={"notumor": 0.98, "tumor": 0.02}, status="ok"))
+    scan.png: notumor, P(tumour) = 0.020. Research software, not a medical device.
     """
 
     file: str

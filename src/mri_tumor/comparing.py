@@ -67,6 +67,16 @@ def compare_classifiers(
         If one has no model yet.
     ParameterError
         If the models do not mean the same by *no tumour*.
+
+    Examples
+    --------
+    >>> from mri_tumor import Ensemble, compare_classifiers, make_phantoms, runtime
+    >>> model = runtime.load("brain-mri")
+    >>> mirrored = Ensemble([model], views=("plain", "mirrored"))
+    >>> test = make_phantoms(8, size=96)
+    >>> found = compare_classifiers(model, mirrored, test.images, test.labels, n_bootstrap=0)
+    >>> 0 <= found.right.p_exact <= 1
+    True
     """
     images, names = labelled(X, y)
     rules = [model._answering().rule for model in (first, second)]

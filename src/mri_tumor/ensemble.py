@@ -60,9 +60,10 @@ class Ensemble(PredictsFromImages):
 
     Examples
     --------
-    >>> from mri_tumor import Ensemble, TumorClassifier
-    >>> clf = TumorClassifier.from_pretrained()  # doctest: +SKIP
-    >>> Ensemble([clf], views=("plain", "mirrored")).assess("scan.png")  # doctest: +SKIP
+    >>> from mri_tumor import make_phantoms, runtime
+    >>> both = Ensemble([runtime.load("brain-mri")], views=("plain", "mirrored"))
+    >>> both.predict_proba(make_phantoms(2, size=96).images).shape
+    (2, 4)
     """
 
     def __init__(

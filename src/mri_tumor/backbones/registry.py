@@ -39,6 +39,17 @@ def register_backbone(spec: BackboneSpec, *, overwrite: bool = False) -> Backbon
     ------
     BackboneError
         If the name is taken by another backbone, or holds a colon.
+
+    Examples
+    --------
+    >>> from mri_tumor import BackboneSpec
+    >>> def build(input_shape, weights):
+    ...     import keras
+    ...     image = keras.Input(input_shape)
+    ...     return keras.Model(image, keras.layers.Conv2D(8, 5, strides=8)(image))
+    >>> spec = BackboneSpec(name="OneLayer", builder=build, scaling=list, weights=())
+    >>> register_backbone(spec, overwrite=True).name
+    'OneLayer'
     """
     _check_name(spec.name, SESSION)
     ours = replace(spec, package=spec.package or SESSION)
@@ -76,6 +87,11 @@ def list_backbones() -> dict[str, str]:
     dict of str to str
         Package by backbone name, sorted by name; several packages where they give the same
         name, which `get_backbone` then refuses.
+
+    Examples
+    --------
+    >>> list_backbones()["MobileNetV2"]
+    'mri-tumor'
     """
     packages: dict[str, set[str]] = {}
     for entry in entry_points(group=GROUP):
@@ -104,6 +120,13 @@ def get_backbone(name: str | BackboneSpec) -> BackboneSpec:
     BackboneError
         If the name or an option is unknown, the name is given twice, or its plugin fails to
         load.
+
+    Examples
+    --------
+    >>> get_backbone("MobileNetV2").input_size
+    224
+    >>> dict(get_backbone("MobileNetV2:alpha=0.5").options)
+    {'alpha': 0.5}
     """
     if isinstance(name, BackboneSpec):
         return name

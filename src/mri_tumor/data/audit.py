@@ -57,7 +57,11 @@ def audit_dataset(
 
     Examples
     --------
-    >>> print(audit_dataset("brain-tumor-mri"))  # doctest: +SKIP
+    >>> from mri_tumor import make_phantoms
+    >>> _ = make_phantoms(40, classes=("notumor", "tumor"), size=64, folder="scans")
+    >>> report = audit_dataset("scans")
+    >>> "40 images" in str(report)
+    True
     """
     if isinstance(source, Dataset):
         dataset = source

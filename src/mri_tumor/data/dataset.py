@@ -73,6 +73,16 @@ class Dataset:
         Files that were left out.
     label_mapping : dict of str to str
         Class that each folder name or label of the source was read as.
+
+    Examples
+    --------
+    >>> from mri_tumor import load_dataset, make_phantoms
+    >>> _ = make_phantoms(40, classes=("notumor", "tumor"), size=64, folder="scans")
+    >>> data = load_dataset("scans")
+    >>> len(data), data.task, data.negative_class
+    (40, 'binary', 'notumor')
+    >>> len(data.train.paths) == len(data.train.labels) == len(data.train.groups)
+    True
     """
 
     paths: tuple[str, ...]

@@ -70,6 +70,15 @@ def near_pairs(hashes: NDArray[np.uint8], *, radius: int = NEAR_RADIUS) -> NearP
     ----------
     .. [1] Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing",
        CVPR 2012. arXiv:1307.2982
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> from mri_tumor.data import fingerprint_image, perceptual_hashes
+    >>> image = make_phantoms(1, size=64).images[0]
+    >>> pair = [fingerprint_image(image), fingerprint_image(image[:, ::-1])]
+    >>> len(near_pairs(perceptual_hashes(np.stack([one.coefficients for one in pair]))))
+    1
     """
     if not 0 <= radius <= 32:
         raise ParameterError(f"radius must be in [0, 32] bits. Received: {radius}")
@@ -281,6 +290,16 @@ def group_duplicates(
     -------
     ndarray of int64, shape (n_images,)
         Group of each image. A chain of near pairs is one group.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> from mri_tumor.data import fingerprint_image, perceptual_hashes
+    >>> first, other = make_phantoms(2, size=64).images
+    >>> found = [fingerprint_image(image) for image in (first, first.T.copy(), other)]
+    >>> hashes = perceptual_hashes(np.stack([one.coefficients for one in found]))
+    >>> group_duplicates([one.pixels for one in found], hashes)
+    array([0, 0, 1])
     """
     links = duplicate_links(content_hashes, hashes, radius=radius)
     return connected_groups(len(content_hashes), links.first, links.second)

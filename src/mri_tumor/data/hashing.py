@@ -72,6 +72,13 @@ def fingerprint_image(image: NDArray[np.uint8], *, file_hash: str = "") -> Finge
     -------
     Fingerprint
         Hash of the pixels and the numbers that perceptual hashes are made of.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> image = make_phantoms(1, size=64).images[0]
+    >>> fingerprint_image(image).shape
+    (64, 64)
     """
     height, width = image.shape
     digest = hashlib.sha256(f"{height}x{width}:".encode())
@@ -102,6 +109,13 @@ def fingerprint_file(path: str | os.PathLike[str]) -> Fingerprint:
     ------
     ImageError
         If the file is missing, empty, broken or no image.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> path = make_phantoms(1, size=64, folder="scans").paths[0]
+    >>> len(fingerprint_file(path).pixels)
+    64
     """
     file = Path(path)
     try:
@@ -136,6 +150,14 @@ def perceptual_hashes(coefficients: NDArray[np.floating]) -> NDArray[np.uint8]:
     ----------
     .. [1] Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions",
        Master's thesis, FH Hagenberg, 2010.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> image = make_phantoms(1, size=64).images[0]
+    >>> pair = [fingerprint_image(image), fingerprint_image(image[:, ::-1])]
+    >>> perceptual_hashes(np.stack([one.coefficients for one in pair])).shape
+    (2, 8, 32)
     """
     plain = np.asarray(coefficients).reshape(-1, _SIDE, _SIDE)
     hashes = np.empty((len(plain), 8, HASH_BITS // 8), dtype=np.uint8)
@@ -171,6 +193,13 @@ def fingerprint_files(
     ------
     Fingerprint or ImageError
         One for each path, in order; an error is given back, not raised.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> paths = make_phantoms(3, size=64, folder="scans").paths
+    >>> len({found.pixels for found in fingerprint_files(paths)})
+    3
     """
 
     def attempt(path: str | os.PathLike[str]) -> Fingerprint | ImageError:

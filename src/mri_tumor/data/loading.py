@@ -99,8 +99,11 @@ def load_dataset(
 
     Examples
     --------
-    >>> data = load_dataset("brain-tumor-mri")  # doctest: +SKIP
-    >>> data.train, data.test.counts()  # doctest: +SKIP
+    >>> from mri_tumor import make_phantoms
+    >>> _ = make_phantoms(40, classes=("notumor", "tumor"), size=64, folder="scans")
+    >>> data = load_dataset("scans")
+    >>> data.classes, len(data.train), len(data.validation), len(data.test)
+    (('notumor', 'tumor'), 28, 6, 6)
     """
     if fractions[0] <= 0:
         raise ParameterError(f"fractions: the training part cannot be empty: {fractions}")

@@ -44,6 +44,15 @@ def write_split(path: str | os.PathLike[str], dataset: Images) -> None:
     ------
     DataError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> from mri_tumor import load_dataset, make_phantoms
+    >>> _ = make_phantoms(40, classes=("notumor", "tumor"), size=64, folder="scans")
+    >>> data = load_dataset("scans")
+    >>> write_split("split.json", data)
+    >>> read_split("split.json", data) == data.splits
+    True
     """
     folder = _common_folder(dataset.paths)
     rows = zip(
@@ -108,6 +117,15 @@ def read_split(path: str | os.PathLike[str], dataset: Images) -> tuple[str, ...]
     DataError
         If the file is missing, damaged or of a newer version, or the images are not exactly
         those it was written for; the message names what changed.
+
+    Examples
+    --------
+    >>> from mri_tumor import load_dataset, make_phantoms
+    >>> _ = make_phantoms(40, classes=("notumor", "tumor"), size=64, folder="scans")
+    >>> data = load_dataset("scans")
+    >>> write_split("split.json", data)
+    >>> read_split("split.json", data)[:2] == data.splits[:2]
+    True
     """
     rows = _read_rows(Path(path))
     # Copies of one image have the same hash but may differ in label or part: first come.

@@ -250,6 +250,14 @@ def k_fold(
         If `n_folds` is below 2.
     DataError
         If a class has fewer groups than folds.
+
+    Examples
+    --------
+    >>> labels, groups = ["tumor", "notumor"] * 4, [0, 1, 0, 1, 2, 3, 2, 3]
+    >>> for train, test in k_fold(labels, groups, n_folds=2):
+    ...     print(len(train), len(test))
+    4 4
+    4 4
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -285,6 +293,14 @@ def leave_one_source_out(
     ------
     DataError
         If there is only one source.
+
+    Examples
+    --------
+    >>> sources, groups = ["here", "here", "there", "there"], [0, 1, 1, 2]
+    >>> for name, train, test in leave_one_source_out(sources, groups):
+    ...     print(name, train, test)
+    here [3] [0 1]
+    there [0] [2 3]
     """
     source = np.asarray(sources, dtype=object)
     group = np.asarray(groups)

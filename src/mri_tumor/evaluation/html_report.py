@@ -85,6 +85,15 @@ def write_html_report(
         If the file's name does not end in .html, or a picture is of no known kind.
     DataError
         If the files cannot be written.
+
+    Examples
+    --------
+    >>> from mri_tumor import evaluate_predictions
+    >>> rows = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    >>> labels = ["notumor", "tumor", "tumor", "tumor"]
+    >>> report = evaluate_predictions(labels, rows, classes=["notumor", "tumor"], n_bootstrap=0)
+    >>> write_html_report("report.html", evaluation=report).name
+    'report.html'
     """
     target = Path(path)
     if target.suffix.lower() not in (".html", ".htm"):

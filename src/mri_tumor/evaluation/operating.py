@@ -37,6 +37,14 @@ class OperatingPoint:
         False if no threshold could keep it.
     n_positive, n_negative : int
         Images on each side.
+
+    Examples
+    --------
+    >>> from mri_tumor import choose_threshold
+    >>> point = choose_threshold(["notumor", "notumor", "tumor", "tumor"],
+    ...                          [0.1, 0.6, 0.7, 0.9], sensitivity=0.9)
+    >>> point.reached, point.sensitivity, point.specificity
+    (True, 1.0, 1.0)
     """
 
     threshold: float

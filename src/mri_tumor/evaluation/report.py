@@ -54,6 +54,17 @@ class EvaluationReport(Drawing):
         Calibration of the images that were answered.
     images : ScoredImages or None
         The images themselves; None in a report read from a file without them.
+
+    Examples
+    --------
+    >>> from mri_tumor import evaluate_predictions
+    >>> rows = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    >>> labels = ["notumor", "tumor", "tumor", "tumor"]
+    >>> report = evaluate_predictions(labels, rows, classes=["notumor", "tumor"], n_bootstrap=0)
+    >>> report.n_images, round(report.sensitivity, 3)
+    (4, 0.667)
+    >>> report.confusion_matrix
+    ((1, 0), (1, 2))
     """
 
     classes: tuple[str, ...]

@@ -53,6 +53,16 @@ def sheet(
         If a heatmap holds no image.
     ParameterError
         If there is no heatmap, or an option is outside of what is allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mri_tumor import Heatmap
+    >>> values, image = np.eye(64, dtype="float32"), np.zeros((64, 64), "uint8")
+    >>> heatmaps = [Heatmap(values, target="glioma", method="grad_cam", image=image)] * 4
+    >>> picture = sheet(heatmaps, columns=2)
+    >>> picture.dtype.name, picture.shape[2]
+    ('uint8', 3)
     """
     panels = []
     for heatmap in heatmaps:
@@ -101,6 +111,16 @@ def montage(
         If a slice cannot be shown.
     ParameterError
         If there is no slice, or an option is outside of what is allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mri_tumor import Heatmap
+    >>> values, image = np.eye(64, dtype="float32"), np.zeros((64, 64), "uint8")
+    >>> heatmaps = [Heatmap(values, target="glioma", method="grad_cam", image=image)] * 4
+    >>> picture = montage(heatmaps)
+    >>> picture.dtype.name, picture.shape[2]
+    ('uint8', 3)
     """
     if every < 1:
         raise ParameterError(f"every: must be at least 1, got {every}")

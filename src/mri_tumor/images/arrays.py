@@ -82,6 +82,11 @@ def as_grey_images(
     ------
     ImageError
         If shape, dtype or range is another, or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> [image.shape for image in as_grey_images(np.zeros((2, 20, 24, 3), np.uint8), "X")]
+    [(20, 24), (20, 24)]
     """
     batch = _as_array(array, name)
     if batch.ndim not in (3, 4):

@@ -48,6 +48,13 @@ def list_images(
     ------
     ImageError
         If `folder` is no folder, or a folder cannot be read and `on_skip` is None.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> _ = make_phantoms(2, size=64, folder="scans")
+    >>> len(list(list_images("scans")))
+    2
     """
     root = Path(folder)
     name = shown(folder)

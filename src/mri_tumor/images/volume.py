@@ -47,8 +47,14 @@ class Volume:
 
     Examples
     --------
-    >>> with read_volume("brain.nii.gz") as volume:  # doctest: +SKIP
-    ...     means = [slice_.mean() for slice_ in volume]
+    >>> import nibabel
+    >>> import numpy as np
+    >>> from mri_tumor.images import read_volume
+    >>> values = np.random.default_rng(0).integers(0, 900, (40, 48, 32), dtype=np.int16)
+    >>> nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), "brain.nii.gz")
+    >>> with read_volume("brain.nii.gz") as volume:
+    ...     volume.plane, len([slice_.mean() for slice_ in volume])
+    ('axial', 32)
     """
 
     name: str

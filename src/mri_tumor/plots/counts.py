@@ -42,6 +42,11 @@ def plot_confusion_matrix(
     ------
     ParameterError
         If the matrix does not fit the classes.
+
+    Examples
+    --------
+    >>> ax = plot_confusion_matrix([[9, 1], [2, 8]], ["notumor", "tumor"])
+    >>> ax.figure.savefig("matrix.png")
     """
     counts = np.asarray(matrix)
     names = list(classes)
@@ -111,6 +116,11 @@ def plot_score_histogram(
     ------
     ParameterError
         If the two do not have the same length.
+
+    Examples
+    --------
+    >>> ax = plot_score_histogram([0.1, 0.4, 0.8, 0.9], [False, False, True, True], threshold=0.5)
+    >>> ax.figure.savefig("scores.png")
     """
     values = np.asarray(p_tumor, dtype=np.float64)
     sides = np.asarray(is_tumor, dtype=bool)
@@ -166,6 +176,11 @@ def plot_class_balance(
     -------
     matplotlib Axes
         The axes; bars of parts lie end to end.
+
+    Examples
+    --------
+    >>> ax = plot_class_balance({"train": {"notumor": 70, "tumor": 30}, "test": {"notumor": 14}})
+    >>> ax.figure.savefig("classes.png")
     """
     parts: dict[str, Mapping[str, int]] = {}
     for name, value in counts.items():

@@ -51,6 +51,13 @@ def plot_images(
     ------
     ParameterError
         If titles or heatmaps are not as many as the images, or there are none.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> phantoms = make_phantoms(4, size=64)
+    >>> ax = plot_images(phantoms.images, phantoms.labels, n_columns=4)
+    >>> ax.figure.savefig("sheet.png")
     """
     if not len(images):
         msg = "images is empty: there is nothing to draw"
@@ -61,7 +68,9 @@ def plot_images(
             raise ParameterError(msg)
     columns = max(1, min(n_columns, len(images)))
     rows = -(-len(images) // columns)
-    lines = max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
+    # An array of titles has no truth value.
+    given = () if titles is None else titles
+    lines = max((title.count("\n") + 1 for title in given), default=0)
     cell = 2.0 + 0.16 * lines
     ax = new_axes(ax, width=2.0 * columns, height=cell * rows + 0.25)
     ax.set_axis_off()

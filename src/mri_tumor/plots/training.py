@@ -38,6 +38,12 @@ def plot_history(
     ------
     ParameterError
         If the history has no such figure.
+
+    Examples
+    --------
+    >>> history = {"loss": [0.9, 0.5], "val_loss": [0.8, 0.6], "stage": ["head", "finetune"]}
+    >>> plot_history(history, metric="loss").get_xlabel()
+    'Epoch'
     """
     if metric not in history or not len(history[metric]):
         known = ", ".join(sorted(k for k in history if not k.startswith("val_"))) or "nothing"

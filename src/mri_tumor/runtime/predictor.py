@@ -225,9 +225,10 @@ def load(
 
     Examples
     --------
-    >>> from mri_tumor import runtime
-    >>> model = runtime.load()  # doctest: +SKIP
-    >>> model.predict(["scan.png"])  # doctest: +SKIP
+    >>> from mri_tumor import make_phantoms, runtime
+    >>> model = runtime.load("brain-mri")
+    >>> model.predict_proba(make_phantoms(2, size=96).images).shape
+    (2, 4)
     """
     if engine is not None:
         engine_spec(engine)

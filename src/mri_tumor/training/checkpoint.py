@@ -86,10 +86,11 @@ class Checkpoint:
 
     Examples
     --------
-    >>> with Checkpoint("work") as kept:  # doctest: +SKIP
-    ...     clf.fit(images, labels, checkpoint=kept)
-    ...     clf.save("model")
+    >>> with Checkpoint("work") as kept:  # pass it to `fit`, save the model, then remove it
+    ...     kept.begin({"seed": 0})
+    ...     kept.has_progress
     ...     kept.remove()
+    False
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, resume: bool = True) -> None:
