@@ -132,10 +132,15 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
 
     Examples
     --------
-    >>> from mri_tumor import TumorClassifier, load_dataset
-    >>> data = load_dataset("scans/")  # doctest: +SKIP
-    >>> clf = TumorClassifier().fit(data.train, validation_data=data.validation)  # doctest: +SKIP
-    >>> print(clf.evaluate(data.test))  # doctest: +SKIP
+    >>> from mri_tumor import TumorClassifier, load_dataset, make_phantoms
+    >>> _ = make_phantoms(40, classes=("notumor", "tumor"), size=64, folder="scans")
+    >>> data = load_dataset("scans")
+    >>> clf = TumorClassifier(weights="brain-mri", input_size=96, n_variants=1, epochs=2)
+    >>> clf = clf.fit(data.train, validation_data=data.validation)
+    >>> clf.predict_proba(data.test).shape
+    (6, 2)
+    >>> clf.evaluate(data.test).n_images
+    6
     """
 
     def __init__(

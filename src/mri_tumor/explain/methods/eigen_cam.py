@@ -47,6 +47,18 @@ def eigen_cam(
     ----------
     .. [1] Muhammad and Yeasin, "Eigen-CAM: Class Activation Map using Principal Components",
        IJCNN 2020. arXiv:2008.00299
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import eigen_cam
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> eigen_cam(model, images).shape
+    (2, 32, 32)
     """
     return cam(
         model,

@@ -65,6 +65,18 @@ def grad_cam(
     ----------
     .. [1] Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
        Localization", ICCV 2017. arXiv:1610.02391
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import grad_cam
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> grad_cam(model, images).shape
+    (2, 32, 32)
     """
     return cam(
         model, images, _reduce, target=target, layer=layer, batch_size=batch_size, **options

@@ -49,6 +49,18 @@ def grad_cam_plus_plus(
     ----------
     .. [1] Chattopadhyay et al., "Grad-CAM++: Improved Visual Explanations for Deep Convolutional
        Networks", WACV 2018. arXiv:1710.11063
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import grad_cam_plus_plus
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> grad_cam_plus_plus(model, images).shape
+    (2, 32, 32)
     """
     return cam(
         model,

@@ -59,6 +59,18 @@ def integrated_gradients(
     ----------
     .. [1] Sundararajan et al., "Axiomatic Attribution for Deep Networks", ICML 2017.
        arXiv:1703.01365
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import integrated_gradients
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> integrated_gradients(model, images, steps=4).shape
+    (2, 32, 32)
     """
     count = whole("steps", steps, low=1)
     job = prepare(model, images, target=target, batch_size=batch_size, **options)

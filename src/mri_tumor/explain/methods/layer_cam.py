@@ -47,6 +47,18 @@ def layer_cam(
     ----------
     .. [1] Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
        IEEE TIP 30, 2021. doi:10.1109/TIP.2021.3089943
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import layer_cam
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> layer_cam(model, images).shape
+    (2, 32, 32)
     """
     return cam(
         model,

@@ -62,6 +62,18 @@ def occlusion(
     ----------
     .. [1] Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
        arXiv:1311.2901
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import occlusion
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> occlusion(model, images, patch=16, step=16).shape
+    (2, 32, 32)
     """
     job = prepare(model, images, target=target, batch_size=batch_size, **options)
     return occlude(job, patch=patch, step=step, baseline=baseline)

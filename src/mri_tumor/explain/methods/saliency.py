@@ -49,6 +49,18 @@ def saliency(
     ----------
     .. [1] Simonyan et al., "Deep Inside Convolutional Networks: Visualising Image Classification
        Models and Saliency Maps", 2013. arXiv:1312.6034
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import saliency
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> saliency(model, images).shape
+    (2, 32, 32)
     """
     job = prepare(model, images, target=target, batch_size=batch_size, **options)
 

@@ -67,6 +67,18 @@ def score_cam(
     ----------
     .. [1] Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural
        Networks", CVPR Workshops 2020. arXiv:1910.01279
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import score_cam
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> score_cam(model, images).shape
+    (2, 32, 32)
     """
     keep = None if channels is None else whole("channels", channels, low=1)
     empty = real("baseline", baseline, low=-math.inf)

@@ -60,6 +60,18 @@ def smooth_grad(
     References
     ----------
     .. [1] Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017. arXiv:1706.03825
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from mri_tumor.explain import smooth_grad
+    >>> layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(),
+    ...           keras.layers.Dense(2, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    >>> images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    >>> smooth_grad(model, images).shape
+    (2, 32, 32)
     """
     count = whole("samples", samples, low=1)
     share = real("noise", noise, low=0.0)
