@@ -255,6 +255,18 @@ def test_before_fit_there_is_one_clear_error(blob_images):
             getattr(TumorClassifier(), ask)(blob_images[0])
 
 
+def test_heatmaps_take_the_strides_that_the_backbone_has(fitted, blob_images):
+    # Its layers have strides 4 and 16: of 8, 16 and 32 one is there.
+    found = fitted.explain(blob_images[0][-1:])[0]
+    wanted = fitted.explain(blob_images[0][-1:], method="layer_cam", strides=(16,))[0]
+    assert found.method == "layer_cam"
+    np.testing.assert_array_equal(found.values, wanted.values)
+    # A layer of one's own takes their place.
+    own = fitted.explain(blob_images[0][-1:], layer="first")[0]
+    wanted = fitted.explain(blob_images[0][-1:], method="layer_cam", layer="first")[0]
+    np.testing.assert_array_equal(own.values, wanted.values)
+
+
 def test_efficientnet_is_trained_explained_and_reloaded(tmp_path):
     phantoms = make_phantoms(16, size=64, seed=2)
     clf = TumorClassifier(

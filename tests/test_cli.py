@@ -104,6 +104,16 @@ def test_explain_adds_the_peak_and_writes_pictures(scans, model, tmp_path):
     assert rows[1]["picture"].endswith("00002-20.png")
 
 
+def test_explain_takes_several_layers_unless_told_otherwise(scans, model, tmp_path, monkeypatch):
+    options = ("--model", model, "--no-pictures", "--json")
+    rows = lines(run("explain", scans / "20.png", *options))
+    assert rows[0]["method"] == "layer_cam"
+    # Where TensorFlow is not installed, by what the runtime can.
+    monkeypatch.setattr("mri_tumor.cli.explain.find_spec", lambda _: None)
+    rows = lines(run("explain", scans / "20.png", *options))
+    assert rows[0]["method"] == "grad_cam"
+
+
 def test_train_saves_a_model_that_evaluates_as_reported(tiny, blob_folder, tmp_path):
     (blob_folder / "yes" / "broken.png").write_bytes(b"\x89PNG")
     out = tmp_path / "trained"

@@ -131,7 +131,7 @@ def test_nothing_to_do_is_an_error(tmp_path):
 
 
 def test_a_volume_is_explained_by_one_picture(tree, tmp_path):
-    result = run("explain", tree / "v.tiff", tree / "0" / "00.png",
+    result = run("explain", tree / "v.tiff", tree / "0" / "00.png", "--method", "grad_cam",
                  "--output", tmp_path / "maps", "--json")  # fmt: skip
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row.get("kind") for row in rows] == ["volume", None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,10 @@ _SHOWN = 15
     help="Folder for the pictures.",
 )
 @click.option("--no-pictures", is_flag=True, help="Write no pictures.")
-@click.option("--method", default="grad_cam", show_default=True, help="Explanation method.")
+@click.option(
+    "--method",
+    help="Explanation method; layer_cam over three layers by default, grad_cam without TensorFlow.",
+)
 @click.option(
     "--target",
     default="likeliest_tumor",
@@ -56,7 +60,7 @@ def explain(
     inputs: tuple[Path, ...],
     model: str,
     output: Path,
-    method: str,
+    method: str | None,
     target: str,
     *,
     plane: Any,
@@ -82,13 +86,11 @@ def explain(
     first = next(scans, None)
     if first is None:
         raise ImageError(f"{inputs[0]}: there is no image in this folder. Check the path.")
-    # The runtime explains by Grad-CAM alone.
-    quick = method.lower().replace("-", "_") == "grad_cam"
-    classifier = load_predictor(model) if quick else load_model(model)
+    classifier, method = _explainer(model, method)
     n_scans = n_bad = 0
     for number, scan in enumerate(chain([first], scans)):
         row = next(iter(classifier.assess_scans([scan])))[-1]
-        found: dict[str, Any] = {"method": method, "target": None, "peak": None}
+        found: dict[str, Any] = {"method": method or "layer_cam", "target": None, "peak": None}
         n_scans += 1
         picture = None if no_pictures else _place(output, scan.name, number)
         if row["label"] is None:
@@ -110,13 +112,27 @@ def explain(
     return STRICT_FAILED if strict and n_bad else 0
 
 
+def _explainer(model: str, method: str | None) -> tuple[Any, str | None]:
+    """Load what explains by a method; the runtime does so by Grad-CAM alone."""
+    from mri_tumor.bundle import find_bundle, read_bundle
+    from mri_tumor.runtime.predictor import has_keras_model
+
+    if method is None and (
+        find_spec("tensorflow") is None or not has_keras_model(read_bundle(find_bundle(model)))
+    ):
+        method = "grad_cam"
+    if method is not None and method.lower().replace("-", "_") == "grad_cam":
+        return load_predictor(model), method
+    return load_model(model), method
+
+
 def _explain_volume(  # noqa: PLR0917
     classifier: Any,
     scan: Scan,
     row: dict[str, Any],
     picture: Path | None,
     target: str,
-    method: str,
+    method: str | None,
 ) -> dict[str, Any]:
     """Draw slices across a volume, those that decided among them; say where the evidence peaks."""
     from mri_tumor.explain.sheets import sheet

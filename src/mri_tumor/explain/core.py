@@ -237,7 +237,7 @@ def cam(
     layer: Any,
     batch_size: int,
     differentiate: bool = True,
-    strides: Sequence[int] | None = None,
+    strides: Sequence[int] | str | None = None,
     fuse: str = "product",
     **options: Unpack[TargetOptions],
 ) -> Explanation:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from mri_tumor.explain.engine import Engine
 
 
+_FINE = (8, 16, 32)
+
+
 def choose_layers(
-    engine: Engine, layer: Any = None, strides: Sequence[int] | None = None
+    engine: Engine, layer: Any = None, strides: Sequence[int] | str | None = None
 ) -> tuple[int, ...]:
     """Find the values to explain by.
 
@@ -27,8 +30,9 @@ def choose_layers(
         Layers by object, name or path. By default ``feature_map`` where the model has it, else the
         last value with a height and a width of more than one cell, which is what global pooling
         reads.
-    strides : sequence of int, optional
+    strides : sequence of int or "fine", optional
         Instead of `layer`: for each stride s, the last value of a size of the image's by s.
+        ``"fine"`` takes 8, 16 and 32 as far as the model has them, else the default layer.
 
     Returns
     -------
@@ -43,7 +47,12 @@ def choose_layers(
     if strides is not None:
         if layer is not None:
             raise ParameterError("layer and strides: pass one of them, not both")
-        return tuple(_at_stride(engine, stride) for stride in strides)
+        if isinstance(strides, str):
+            if strides != "fine":
+                raise ParameterError(f"strides: pass integers or 'fine'. Received: {strides!r}")
+            strides = [stride for stride in _FINE if _values_at(engine, stride)]
+        if strides:
+            return tuple(_at_stride(engine, stride) for stride in strides)
     if layer is None:
         return (_default(engine),)
     several = isinstance(layer, Sequence) and not isinstance(layer, str)
@@ -90,14 +99,19 @@ def _default(engine: Engine) -> int:
     return max(sizes)
 
 
-def _at_stride(engine: Engine, stride: int) -> int:
-    stride = whole("strides", stride, low=1)
+def _values_at(engine: Engine, stride: int) -> list[int]:
     height, width = engine.shape[:2]
     wanted = (math.ceil(height / stride), math.ceil(width / stride))
-    sizes = _spatial(engine)
-    found = [number for number, size in sizes.items() if size == wanted]
+    return [number for number, size in _spatial(engine).items() if size == wanted]
+
+
+def _at_stride(engine: Engine, stride: int) -> int:
+    stride = whole("strides", stride, low=1)
+    found = _values_at(engine, stride)
     if not found:
-        present = sorted({size[0] for size in sizes.values()}, reverse=True)
+        height, width = engine.shape[:2]
+        wanted = (math.ceil(height / stride), math.ceil(width / stride))
+        present = sorted({size[0] for size in _spatial(engine).values()}, reverse=True)
         raise ParameterError(
             f"strides: no layer has stride {stride} ({wanted[0]} x {wanted[1]} cells); heights "
             f"in this model: {', '.join(map(str, present))}"

@@ -40,13 +40,13 @@ class CamOptions(TargetOptions, total=False):
 
     Parameters
     ----------
-    strides : sequence of int
+    strides : sequence of int or "fine"
         Instead of `layer`: fuse the last layers at these strides, such as (8, 16, 32), where a map
-        at stride s has one cell per s x s pixels.
+        at stride s has one cell per s x s pixels; ``"fine"`` for those three as far as there are.
     fuse : {"product", "mean", "max"}
         How several layers' maps become one, see :func:`mri_tumor.explain.maps.fuse_maps`; "product" by
         default.
     """
 
-    strides: Sequence[int] | None
+    strides: Sequence[int] | str | None
     fuse: str
