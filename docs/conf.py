@@ -4,6 +4,7 @@ The build needs no network: links to other projects' pages are made only where
 `MRI_TUMOR_DOCS_LINKS=1` is set, which fetches their inventories.
 """
 
+import importlib
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["MRI_TUMOR_CACHE"] = tempfile.mkdtemp(prefix="mri-tumor-docs-")
 
 import draw_architecture
+from sphinx.util.nodes import make_refnode
 
 from mri_tumor import __version__
 
@@ -97,3 +99,47 @@ exclude_patterns += ["sg_execution_times.rst"]
 
 # Groups of phantoms are their own, and parts of a dozen images are small: both are said, once.
 warnings.filterwarnings("ignore", category=UserWarning, module="mri_tumor")
+
+
+def _is_there(target):
+    """Say whether a dotted name can be imported."""
+    module, _, rest = target.partition(".")
+    parts = rest.split(".") if rest else []
+    try:
+        found = importlib.import_module(module)
+        for part in parts:
+            module = f"{module}.{part}"
+            found = getattr(found, part, None) or importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+def find_reference(app, env, node, contnode):
+    """Link a name where it is documented, wherever its docstring was written.
+
+    `read_image` is documented as `mri_tumor.read_image`, and lives in another module. Names that are
+    there but are not public, and parameters, are plain text; what is nowhere stays a warning.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    target, kind = node["reftarget"], node["reftype"]
+    parts = target.split(".")
+    objects = env.get_domain("py").objects
+    for n_parts in (2, 1):
+        end = "." + ".".join(parts[-n_parts:])
+        names = [name for name in objects if name.endswith(end)]
+        if n_parts == 1:
+            kinds = ("function", "class", "exception", "data")
+            names = [name for name in names if objects[name].objtype in kinds]
+        if len(parts) >= n_parts and names:
+            name = min(names, key=lambda name: (len(name), name))
+            entry = objects[name]
+            page = node.get("refdoc", entry.docname)
+            return make_refnode(app.builder, page, entry.docname, entry.node_id, contnode, name)
+    return contnode if kind == "obj" or _is_there(target) else None
+
+
+def setup(app):
+    """Tell Sphinx of it."""
+    app.connect("missing-reference", find_reference)

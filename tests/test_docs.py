@@ -1,0 +1,81 @@
+"""The documentation names what there is, and its commands and code are valid."""
+
+import ast
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from mri_tumor.cli.main import commands
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("[eht]*/*.md"))]
+PAGES += sorted((ROOT / "docs" / "reference").glob("*.md"))
+SUBPACKAGES = (
+    "data", "images", "evaluation", "explain", "gate", "plots", "phantoms", "backbones",
+    "export", "runtime", "answers",
+)  # fmt: skip
+
+
+def blocks(text, *languages):
+    """Yield the fenced blocks of these languages."""
+    for language, content in re.findall(r"^```(\S*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language in languages:
+            yield content
+
+
+def test_every_public_name_is_in_the_reference():
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    named = set(re.findall(r"\w+", " ".join(page.read_text(encoding="utf-8") for page in pages)))
+    public = set(
+        re.findall(r"import \w+ as (\w+)", (ROOT / "src/mri_tumor/__init__.pyi").read_text())
+    )
+    for name in SUBPACKAGES:
+        public |= set(importlib.import_module(f"mri_tumor.{name}").__all__)
+    assert sorted(public - named) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_of_the_pages_is_valid(page):
+    for code in blocks(page.read_text(encoding="utf-8"), "python"):
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mri_tumor"):
+                module = importlib.import_module(node.module)
+                missing = [a.name for a in node.names if not has(module, a.name)]
+                assert missing == [], f"{page.name}: {node.module} has no {missing}"
+
+
+def has(module, name):
+    """Say whether a module, or a module in it, has this name."""
+    if hasattr(module, name) or module.__name__.split(".")[0] != "mri_tumor":
+        return True
+    try:
+        importlib.import_module(f"{module.__name__}.{name}")
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def command_lines():
+    """Yield where a call of the command line stands, and its words."""
+    for page in PAGES:
+        for block in blocks(page.read_text(encoding="utf-8"), "", "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                found = re.search(r"(?:^|\s|/)mri-tumor (.*)", line.split(" #")[0])
+                if found and "OPTIONS" not in line:
+                    yield pytest.param(shlex.split(found[1]), id=f"{page.name}: {found[1]}")
+
+
+@pytest.mark.parametrize("words", list(command_lines()))
+def test_commands_of_the_pages_are_valid(words):
+    words = words[: words.index(">")] if ">" in words else words
+    if words[0].startswith("-"):
+        return
+    command = commands.get_command(None, words[0])
+    assert command is not None, f"there is no command {words[0]}"
+    parser = command.make_parser(click.Context(command, info_name=words[0]))
+    parser.parse_args(args=list(words[1:]))
