@@ -75,7 +75,7 @@ def test_assessments_are_the_classifiers_unreadable_files_included(
 def test_heatmaps_are_the_classifiers(fitted, quick, unseen, target, options):
     wide = np.pad(unseen[:4], ((0, 0), (0, 0), (30, 0)))
     found = quick.explain(wide, target=target, **options)
-    expected = fitted.explain(wide, target=target, **options)
+    expected = fitted.explain(wide, target=target, method="grad_cam", **options)
     for one, other in zip(found, expected, strict=True):
         assert one.target == other.target
         assert one.method == "grad_cam"
@@ -139,7 +139,7 @@ def test_the_command_line_answers_without_tensorflow(saved, tmp_path):
     file = tmp_path / "scan.png"
     Image.fromarray(blobs(2, seed=3)[0][0]).save(file)
     heavy = '{"tensorflow", "keras", "scipy", "sklearn", "pandas"}'
-    for command in (["predict"], ["explain", "--no-pictures"]):
+    for command in (["predict"], ["explain", "--no-pictures", "--method", "grad_cam"]):
         arguments = ["mri-tumor", *command, str(file), "--model", str(saved), "--json"]
         code = f"""
 import sys
