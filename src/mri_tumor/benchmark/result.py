@@ -204,8 +204,8 @@ class BenchmarkResult:
         if any(cell.finished and cell.training_seconds is None for row in self.rows
                for cell in row.cells):  # fmt: skip
             notes.append("Trainings that were stopped in between have no training time.")
-        if any(row.started_from == "brain-mri" for row in self.rows):
-            notes.append("The brain-mri weights may have seen these test images.")
+        if seen := self.data.get("seen_by_brain_mri"):
+            notes.append(f"The weights brain-mri know the test images: {seen}")
         notes += [f"{row.backbone}: {text}" for row in self.rows for text in row.problems]
         return notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +13,20 @@ from mri_tumor.benchmark.plan import IMAGENET, plan_cells, settings_of
 from mri_tumor.benchmark.result import BenchmarkResult
 from mri_tumor.benchmark.speed import measure_speeds
 from mri_tumor.benchmark.summary import summarise
+from mri_tumor.bundle import packaged_bundle, read_bundle
 from mri_tumor.classifier import TumorClassifier
-from mri_tumor.data.splits import SPLITS
+from mri_tumor.data.overlap import SeenImages
+from mri_tumor.data.splits import SPLITS, LeakWarning
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation.render import show_number
+from mri_tumor.labelled import fingerprints
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
     from mri_tumor.backbones import BackboneSpec
-    from mri_tumor.benchmark.plan import Weights
+    from mri_tumor.benchmark.plan import Cell, Weights
     from mri_tumor.benchmark.records import CellResult
     from mri_tumor.data import Dataset
 
@@ -100,6 +104,7 @@ def run_benchmark(
     cells = plan_cells(backbones, seeds, weights)
     data = _divided(data)
     settings = settings_of(data, _recipe(parameters), n_bootstrap)
+    seen = _seen(cells, data)
     with BenchmarkFolder(output, settings) as folder:
         results = []
         for number, cell in enumerate(cells, 1):
@@ -120,12 +125,26 @@ def run_benchmark(
         result = BenchmarkResult(
             rows=summarise(results, speed, data, threads=threads[0], n_bootstrap=n_bootstrap),
             settings=folder.settings,
-            data=_described(data),
+            data=_described(data) | {"seen_by_brain_mri": seen},
             machine=speed.get("machine", {}),
             threads=tuple(threads),
         )
         result.save(folder.path)
     return result
+
+
+def _seen(cells: Sequence[Cell], data: Dataset) -> str:
+    """Say how many test images the packaged weights were made with, if a cell starts from them."""
+    if all(cell.started_from != "brain-mri" for cell in cells):
+        return ""
+    bundle = read_bundle(packaged_bundle("brain-mri"))
+    overlap = SeenImages.from_dict(bundle.metadata.get("data", {})).overlap(
+        fingerprints(data.test)
+    )
+    if not overlap:
+        return ""
+    warnings.warn(str(overlap), LeakWarning, stacklevel=3)
+    return str(overlap)
 
 
 def _outcome(found: CellResult) -> str:
