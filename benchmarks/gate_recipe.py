@@ -20,8 +20,8 @@ from mri_tumor.training.robust import Robust
 _DRAWN = [*LOOKS, "skull_removed", "skull_removed", "skull_removed"]
 _SCRAMBLED = 300
 
-# Frozen when the weights were trained. On features of trained layers the gate refuses 40 of 100
-# slices of the MNI152 average, on these 3, and more of what is no scan.
+# Frozen when the weights were trained. On features of trained layers the gate refuses many more
+# scans of other sources, and fewer pictures that are no scan.
 LAYER = "block_12_add"
 
 

@@ -80,7 +80,7 @@ def run_plain(dataset, head_epochs, tuned_epochs):
             def on_epoch_end(self, *_epoch_and_logs, **_more):
                 now = time.perf_counter()
                 outputs = model.predict(test, verbose=0)
-                right = outputs.argmax(1) == np.concatenate([y.argmax(1) for _, y in test])
+                right = outputs.argmax(1) == np.concatenate([np.argmax(y, 1) for _, y in test])
                 rows.append((now - start - paused[0], float(right.mean())))
                 paused[0] += time.perf_counter() - now
                 print(f"plain: {rows[-1][0]:.0f} s, {rows[-1][1]:.4f}", flush=True)

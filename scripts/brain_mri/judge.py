@@ -21,15 +21,28 @@ def read_outputs(folder: Path) -> dict[str, NDArray[Any]]:
         return {name: archive[name] for name in archive.files}
 
 
+def calibration_images(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return what the packaged model is calibrated on: held-back images in all looks.
+
+    Most of them are as other scanners would give them, so that temperature, threshold (the best
+    mean of sensitivity and specificity) and prediction sets hold there too.
+    """
+    held: NDArray[np.bool_] = found["part"] == "validation"
+    return held & ((found["kind"] != "stripped") | found["stripped"])
+
+
 def main() -> None:
     """Print a table for each model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="folders that train.py wrote")
     parser.add_argument("--sensitivity", type=float)
+    parser.add_argument("--packaged", action="store_true", help="calibrate as package.py does")
     given = parser.parse_args()
     for folder in given.folders:
         found = read_outputs(folder)
         chosen = (found["part"] == "validation") & (found["kind"] == "plain")
+        if given.packaged:
+            chosen = calibration_images(found)
         plain = DecisionRule(classes=CLASSES, negative_class="notumor")
         rows = plain.probabilities(found["outputs"])
         rule = calibrate_rule(

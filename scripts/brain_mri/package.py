@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from features import build
-from judge import read_outputs
+from judge import calibration_images, read_outputs
 from train import CLASSES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -44,11 +44,8 @@ def main() -> None:
     model.load_weights(folder / "model.weights.h5")
 
     found = read_outputs(folder)
-    held = found["part"] == "validation"
-    held &= (found["kind"] != "stripped") | found["stripped"]
+    held = calibration_images(found)
     plain = DecisionRule(classes=CLASSES, negative_class="notumor")
-    # Most calibration images are as other scanners would give them, so that temperature,
-    # threshold (the best mean of sensitivity and specificity) and prediction sets hold there too.
     rule = calibrate_rule(
         plain,
         found["label"][held].tolist(),
