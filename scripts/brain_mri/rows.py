@@ -17,13 +17,15 @@ from mri_tumor.data import load_dataset
 from mri_tumor.images import read_image
 from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
 from mri_tumor.training.lesions import Donor, draw_lesion, transplant
-from mri_tumor.training.robust import Robust
+from mri_tumor.training.robust import Robust, ellipse_cover
 from mri_tumor.training.skull import strip_skull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mri_tumor.data import Dataset
+
+Box = tuple[float, float, float, float]  # centre x and y, width and height, as fractions
 
 # Rows of one image by its kind. Healthy images are fewer, so they give more.
 HEALTHY = ("plain", *["robust"] * 4, "drawn", "drawn", "transplant")
@@ -54,7 +56,7 @@ def load(data: Path) -> Dataset:
     return load_dataset({"kaggle": data / "brain-tumor-mri" / "Training", "br35h": data / "br35h"})
 
 
-def read_boxes(data: Path, dataset: Dataset) -> dict[int, tuple[float, float, float, float]]:
+def read_boxes(data: Path, dataset: Dataset) -> dict[int, Box]:
     """Return the tumor's box of each image that has one, by its position."""
     places = {Path(path).name: i for i, path in enumerate(dataset.paths)}
     with (data / "brain-tumor-mri" / "boxes.csv").open() as file:
@@ -97,6 +99,7 @@ class PrepareRow:
     seed: int
     settings: Preprocessing = field(default_factory=Preprocessing)
     policy: Robust = field(default_factory=Robust)
+    boxes: dict[int, Box] = field(default_factory=dict)
     without_lesion: set[int] = field(default_factory=set)
     not_stripped: set[int] = field(default_factory=set)
 
@@ -104,30 +107,52 @@ class PrepareRow:
         self, image: NDArray[np.uint8], index: int, variant: int = 0
     ) -> tuple[NDArray[np.uint8], Geometry]:
         """Return the prepared row of an index."""
+        values, geometry, _ = self.with_cover(image, index, variant)
+        return values, geometry
+
+    def with_cover(
+        self, image: NDArray[np.uint8], index: int, variant: int = 0
+    ) -> tuple[NDArray[np.uint8], Geometry, NDArray[np.float32] | None]:
+        """Return the prepared row of an index, and where its tumor is if that is known."""
         rng = np.random.default_rng([self.seed, index, variant])
-        kind = self.rows.kind[index]
+        kind, box = self.rows.kind[index], self.boxes.get(int(self.rows.image[index]))
         if kind == "stripped":
             stripped = strip_skull(image)
             if stripped is None:
                 self.not_stripped.add(index)
-            return preprocess(image if stripped is None else stripped, self.settings)
+            return *preprocess(image if stripped is None else stripped, self.settings), None
         values, geometry = preprocess(image, self.settings)
         if kind == "plain":
-            return values, geometry
+            cover = box and ellipse_cover(geometry.box_to_input(*box), geometry.size)
+            return values, geometry, cover
         if kind in {"drawn", "transplant"}:
-            image = self._with_lesion(values[:, :, 0], index, rng)
-        return self.policy(image, self.settings, rng), geometry
+            image, box = self._with_lesion(values[:, :, 0], index, rng)
+        values, cover = self.policy.with_cover(image, box, self.settings, rng)
+        return values, geometry, cover
 
     def _with_lesion(
         self, values: NDArray[np.uint8], index: int, rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    ) -> tuple[NDArray[np.uint8], Box | None]:
         donor = self.donors.get(int(self.rows.donor[index]))
         for _ in range(6):
             made = transplant(values, donor, rng) if donor else draw_lesion(values, rng)
             if made is not None:
-                return made[0]
+                return made[0], box_around(made[1])
         self.without_lesion.add(index)
-        return values
+        return values, None
+
+
+def box_around(cover: NDArray[np.float64]) -> Box:
+    """Return the box around what is covered by half at least, as fractions of the side."""
+    down, across = (np.flatnonzero((cover > 0.5).any(axis=axis)) for axis in (1, 0))
+    (top, bottom), (left, right) = ((at[0], at[-1] + 1) for at in (down, across))
+    size = 2 * cover.shape[0], cover.shape[0]
+    return (
+        (left + right) / size[0],
+        (top + bottom) / size[0],
+        (right - left) / size[1],
+        (bottom - top) / size[1],
+    )
 
 
 def load_donors(dataset: Dataset, rows: Rows, boxes: dict[int, Any]) -> dict[int, Donor]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 from features import PART, build
+from looking import add_looking
 from parts import LEFT_OUT, Parts, appearance_clusters, make_parts
 from rows import Rows, load, plan_rows, read_boxes
 
@@ -40,8 +41,10 @@ class RowBatches(keras.utils.PyDataset):
         weights: NDArray[np.float32],
         *,
         seed: int | None,
+        cover: NDArray[np.float16] | None = None,
     ) -> None:
         super().__init__()
+        self.cover = cover
         self.features, self.targets, self.weights = features, targets, weights
         self.rows, self.seed = rows, seed
         self.start_epoch(0)
@@ -57,7 +60,10 @@ class RowBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self.order[index * 32 : (index + 1) * 32]
-        return self.features[rows].astype(np.float32), self.targets[rows], self.weights[rows]
+        inputs: Any = self.features[rows].astype(np.float32)
+        if self.cover is not None:
+            inputs = (inputs, self.cover[rows].astype(np.float32))
+        return inputs, self.targets[rows], self.weights[rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +76,21 @@ class Table:
         What each row is.
     features : ndarray of float16, shape (n, 14, 14, 96)
         The frozen part's output.
+    cover : ndarray of float16, shape (n, 7, 7)
+        Part of each cell of the last feature map that the tumor covers, -1 where unknown.
     without_lesion, not_stripped : ndarray of bool, shape (n,)
         Where no lesion could be put in, or no skull found.
     """
 
     rows: Rows
     features: NDArray[np.float16]
+    cover: NDArray[np.float16]
     without_lesion: NDArray[np.bool_]
     not_stripped: NDArray[np.bool_]
 
 
 def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int) -> Table:
-    """Read what features.py computed with the seeds 0, 1, ..., n_sets - 1."""
+    """Read what features.py and places.py computed with the seeds 0, 1, ..., n_sets - 1."""
     plans = [plan_rows(dataset, boxes, seed=seed) for seed in range(n_sets)]
     total = sum(len(plan.image) for plan in plans)
     features: NDArray[np.float16] | None = None
@@ -98,13 +107,16 @@ def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int)
                 flags[name][[first + row for row in rows]] = True
         first += len(plan.image)
     assert features is not None
+    cover = [np.load(work / f"places-{seed}.npy", allow_pickle=False) for seed in range(n_sets)]
     joined = Rows(
         *(
             np.concatenate([getattr(plan, name) for plan in plans])
             for name in ("image", "kind", "donor")
         )
     )
-    return Table(joined, features, flags["without_lesion"], flags["not_stripped"])
+    return Table(
+        joined, features, np.concatenate(cover), flags["without_lesion"], flags["not_stripped"]
+    )
 
 
 def row_labels(dataset: Dataset, table: Table) -> NDArray[np.str_]:
@@ -135,6 +147,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="kinds of rows to leave out")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
     parser.add_argument("--healthy-weight", type=float, default=2.0)
+    parser.add_argument("--looking", type=float, default=0.0, help="weight of the cells' loss")
     parser.add_argument("--sets", type=int, default=1, help="sets of variants to learn from")
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--last", action="store_true", help="keep the last epoch, not the best")
@@ -163,7 +176,7 @@ def main() -> None:
     out.mkdir(exist_ok=True)
     with Checkpoint(out / "unfinished") as kept:
         kept.begin({name: str(value) for name, value in vars(given).items()})
-        history = learn(split.open, table, labels, learned, parts, given, kept)
+        history = learn(model, split.open, table, labels, learned, parts, given, kept)
         kept.remove()
     model.save_weights(out / "model.weights.h5")
     (out / "history.json").write_text(json.dumps(history))
@@ -190,6 +203,7 @@ def divide(dataset: Dataset, table: Table, boxed: set[int], given: argparse.Name
 
 
 def learn(
+    whole: keras.Model,
     model: keras.Model,
     table: Table,
     labels: NDArray[np.str_],
@@ -200,6 +214,10 @@ def learn(
 ) -> dict[str, list[Any]]:
     """Train the open part, from where it was stopped; the best epoch is kept."""
     targets = encode(labels.tolist(), CLASSES, "notumor")
+    cover = None
+    if given.looking:
+        model = add_looking(model, whole, weight=given.looking, negative=CLASSES.index("notumor"))
+        cover = table.cover
     weights = np.where(labels == "notumor", given.healthy_weight, 1.0).astype(np.float32)
     chosen = np.flatnonzero(
         (table.rows.kind == "plain") & np.isin(table.rows.image, parts.validation)
@@ -219,8 +237,8 @@ def learn(
                 smoothing=given.smoothing,
                 keep_best=not given.last,
             ),
-            RowBatches(table.features, learned, targets, weights, seed=given.seed),
-            RowBatches(table.features, chosen, targets, weights, seed=None),
+            RowBatches(table.features, learned, targets, weights, seed=given.seed, cover=cover),
+            RowBatches(table.features, chosen, targets, weights, seed=None, cover=cover),
             history=history,
             checkpoint=checkpoint,
             kept=state,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -77,14 +77,48 @@ class Robust:
         self, image: NDArray[np.uint8], settings: Preprocessing, rng: np.random.Generator
     ) -> NDArray[np.uint8]:
         """Return a changed model input, uint8 of shape (size, size, 3)."""
+        return self.with_cover(image, None, settings, rng)[0]
+
+    def with_cover(
+        self,
+        image: NDArray[np.uint8],
+        box: tuple[float, float, float, float] | None,
+        settings: Preprocessing,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+        """Return a changed model input, and where in it the tumor is.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (h, w)
+            The image.
+        box : (float, float, float, float), optional
+            Centre x and y, width and height of the tumor as fractions of the image.
+        settings : Preprocessing
+            How a model input is made.
+        rng : numpy.random.Generator
+            Source of chance; the box draws nothing from it.
+
+        Returns
+        -------
+        values : ndarray of uint8, shape (size, size, 3)
+            The changed model input.
+        cover : ndarray of float32, shape (size, size), or None
+            Part of each pixel inside the box's ellipse, in [0, 1]; None without a box.
+        """
         if rng.random() < self.skull:
             stripped = strip_skull(image, rng)
             image = image if stripped is None else stripped
-        values = preprocess(image, settings)[0][:, :, 0]
-        values = self._intensities(values, rng)
-        values = self._place(values, rng)
-        values = self._acquire(values, rng)
-        return np.repeat(values[:, :, None], 3, axis=2)
+        prepared, geometry = preprocess(image, settings)
+        values = self._intensities(prepared[:, :, 0], rng)
+        place = self._place(rng)
+        values = self._acquire(affine(values, **place), rng)
+        cover = None
+        if box is not None:
+            ellipse = ellipse_cover(geometry.box_to_input(*box), geometry.size)
+            moved = affine((ellipse * 255).astype(np.uint8), **place)
+            cover = (moved / 255).astype(np.float32)
+        return np.repeat(values[:, :, None], 3, axis=2), cover
 
     def _intensities(
         self, values: NDArray[np.uint8], rng: np.random.Generator
@@ -99,20 +133,20 @@ class Robust:
         shaded *= rng.uniform(0.8, 1.1) / max(float(np.quantile(shaded, 0.995)), 0.05)
         return np.asarray(np.clip(shaded, 0, 1) * 255, dtype=np.uint8)
 
-    def _place(self, values: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    def _place(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Draw the options of `affine`."""
         angle = math.radians(rng.uniform(-self.rotation, self.rotation))
         if rng.random() < self.turn:
             angle += math.pi / 2 * rng.integers(1, 4)
         size = rng.uniform(*self.scale)
         stretch = math.exp(rng.uniform(-self.aspect, self.aspect) / 2)
         mirror = -1.0 if rng.random() < 0.5 else 1.0
-        return affine(
-            values,
-            angle=angle,
-            scale=(size * stretch * mirror, size / stretch),
-            shear=rng.uniform(-self.shear, self.shear),
-            shift=tuple(rng.uniform(-self.shift, self.shift, 2)),
-        )
+        return {
+            "angle": angle,
+            "scale": (size * stretch * mirror, size / stretch),
+            "shear": rng.uniform(-self.shear, self.shear),
+            "shift": tuple(rng.uniform(-self.shift, self.shift, 2)),
+        }
 
     def _acquire(self, values: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         side = values.shape[0]
@@ -131,6 +165,28 @@ class Robust:
             Image.fromarray(values).save(buffer, "JPEG", quality=int(rng.integers(30, 95)))
             values = np.asarray(Image.open(buffer))
         return values
+
+
+def ellipse_cover(box: tuple[float, float, float, float], side: int) -> NDArray[np.float32]:
+    """Return which part of each pixel lies in the ellipse inside a box.
+
+    Parameters
+    ----------
+    box : (float, float, float, float)
+        Centre x and y, width and height as fractions of the side; may reach outside.
+    side : int
+        Side of the picture in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (side, side)
+        Cover in [0, 1], with a border one pixel wide.
+    """
+    x, y, width, height = (value * side for value in box)
+    pixels = np.arange(side) + 0.5
+    semi = max(width / 2, 0.5), max(height / 2, 0.5)
+    radius = np.hypot((pixels[None, :] - x) / semi[0], (pixels[:, None] - y) / semi[1])
+    return np.clip((1 - radius) * min(semi) + 0.5, 0, 1).astype(np.float32)
 
 
 def shading(side: int, strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
