@@ -7,7 +7,7 @@ from scipy import ndimage
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.training.augmentation import get_augmentation
 from mri_tumor.training.lesions import Donor, brain_mask, draw_lesion, transplant
-from mri_tumor.training.robust import Robust, shading
+from mri_tumor.training.robust import Robust, ellipse_cover, shading
 from mri_tumor.training.skull import strip_skull
 
 SIDE = 224
@@ -137,3 +137,27 @@ def test_a_robust_variant_without_its_parts_is_the_prepared_image():
         made = still(image, settings, np.random.default_rng(seed))[:, :, 0].astype(float)
         best = max(np.corrcoef(plain.ravel(), one.ravel())[0, 1] for one in (made, made[:, ::-1]))
         assert best > 0.98
+
+
+def test_a_variant_says_where_the_tumor_went():
+    image, _ = head(brain=90)
+    settings = Preprocessing(size=112)
+    box = (0.4, 0.55, 0.16, 0.12)
+    lesion = ellipse_cover(box, SIDE)
+    image = np.where(lesion > 0.5, 255, np.minimum(image, 120)).astype(np.uint8)
+    policy = Robust(gamma=(1.0, 1.0), curve=0.0, bias=0.0, noise=0.0, resolution=(1.0, 1.0))
+    for seed in range(12):
+        values, cover = policy.with_cover(image, box, settings, np.random.default_rng(seed))
+        bright = values[:, :, 0] > 0.75 * values.max()
+        overlap = (bright & (cover > 0.5)).sum() / (bright | (cover > 0.5)).sum()
+        assert overlap > 0.85, seed
+        plain = policy(image, settings, np.random.default_rng(seed))
+        np.testing.assert_array_equal(values, plain)
+    assert policy.with_cover(image, None, settings, np.random.default_rng(0))[1] is None
+
+
+def test_the_ellipse_in_a_box_has_its_area_and_place():
+    cover = ellipse_cover((0.25, 0.5, 0.2, 0.4), 200)
+    assert cover.sum() == pytest.approx(np.pi * 20 * 40, rel=0.01)
+    rows, columns = np.nonzero(cover > 0.5)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 139, 30, 69)
