@@ -5,7 +5,8 @@
 Pictures are of kinds that the gate was not fitted to (`non_mri`), and scans that were unrolled, for
 which DATA is needed. Scans from elsewhere are healthy: slices of the MNI152 average without skull
 (nilearn), an echo-planar volume (nibabel), a sagittal T1 (matplotlib), as far as they are
-installed. With --work, also the scans that `scripts/brain_mri/train.py` held back there. Research software, not a medical device.
+installed. With --work, also the scans that `scripts/brain_mri/train.py` held back there. Research
+software, not a medical device.
 """
 
 import argparse
@@ -61,14 +62,18 @@ def main():
     }
     if given.work:
         table["held back"] = answers(model, held_back_examples(given.data, given.work))
+    totals = {name: sum(map(Counter, kinds.values()), Counter()) for name, kinds in table.items()}
     for name, kinds in table.items():
-        total = sum((Counter(row) for row in kinds.values()), Counter())
-        print(f"{name}: {total['refused']} of {total.total()} refused")
+        print(f"{name}: {totals[name]['refused']} of {totals[name].total()} refused")
         if name != "no scan":
             for kind, row in kinds.items():
                 print(f"  {kind}: {row}")
     if given.json:
-        given.json.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        shares = {
+            name: {"n_images": one.total(), **one, "refused_share": one["refused"] / one.total()}
+            for name, one in totals.items()
+        }
+        given.json.write_text(json.dumps({"totals": shares, **table}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
