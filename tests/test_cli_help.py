@@ -152,3 +152,46 @@ def test_a_table_is_drawn_on_a_terminal_and_plain_elsewhere(monkeypatch, capsys)
     lines = capsys.readouterr().out.splitlines()
     assert "name" in lines[1]
     assert "a[b]" in lines[3]
+
+
+def test_results_are_drawn_on_a_terminal_and_told_as_text_elsewhere(monkeypatch, capsys):
+    from mri_tumor import compare_predictions, evaluate_predictions
+    from mri_tumor.cli import tables
+
+    monkeypatch.setenv("TERM", "dumb")  # no colours
+    monkeypatch.setenv("COLUMNS", "150")
+    rows = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    labels = ["notumor", "tumor", "tumor", "tumor"]
+    named = {"classes": ["notumor", "tumor"], "n_bootstrap": 0}
+    report = evaluate_predictions(labels, rows, **named)
+    compared = compare_predictions(labels, rows, rows[::-1], **named)
+    for show, result in ((tables.show_evaluation, report), (tables.show_paired, compared)):
+        show(result)
+        plain = capsys.readouterr().out
+        assert plain == f"{result}\n"
+        with monkeypatch.context() as patched:
+            patched.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+            show(result)
+        drawn = capsys.readouterr().out
+        assert "─" in drawn
+        assert "Research software, not a medical device." in drawn
+        words = [word for line in plain.splitlines() for word in line.split()]
+        assert set(words) - set(drawn.split()) == set()
+
+
+def test_an_audit_is_drawn_on_a_terminal(monkeypatch, capsys, tmp_path):
+    from mri_tumor import audit_dataset, make_phantoms
+    from mri_tumor.cli.tables import show_audit
+
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "150")
+    make_phantoms(8, folder=tmp_path, size=64, seed=0)
+    report = audit_dataset(tmp_path, max_images=0)
+    show_audit(report)
+    plain = capsys.readouterr().out
+    assert plain == f"{report}\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    show_audit(report)
+    drawn = capsys.readouterr().out
+    assert "─" in drawn
+    assert set(plain.split()) - set(drawn.split()) == set()

@@ -60,38 +60,49 @@ class LeakMeasurement:
     n_training: float
 
     def __str__(self) -> str:
+        header, rows = self.table()
+        lines = [_LINE.format(*row).rstrip() for row in (header, *rows)]
+        first, *rest = self.tests()
+        return "\n".join([*self.headings(), "", *lines, f"  {first}", *rest])
+
+    def headings(self) -> list[str]:
+        """Say what was trained and tested, line by line."""
         n = self.leaky.n_images
         parts = "part" if self.n_folds == 1 else "parts"
-        start = (
-            f"The same recipe on the same {n:,} test images in {self.leaky.n_groups:,} groups "
-            f"({self.n_folds} test {parts}), trained on {self.n_training:,.0f} images twice:"
-        )
-        lines = [
-            start,
+        return [
+            (
+                f"The same recipe on the same {n:,} test images in {self.leaky.n_groups:,} groups "
+                f"({self.n_folds} test {parts}), trained on {self.n_training:,.0f} images twice:"
+            ),
             "  clean: no relative (near-duplicate, or same patient) of a test image in training",
             f"  leaky: images dealt out one by one, so {self.n_twins:,} test images had one",
             f"  {NOTICE}",
-            "",
-            _LINE.format("figure", "clean", "leaky", "leaky minus clean", "coverage").rstrip(),
-            *(self._line(name) for name in self.difference.figures),
         ]
-        test = self.difference.right
-        lines.append(
-            f"  McNemar, class: only clean right {test.only_first}, only leaky right "
-            f"{test.only_second}, p = {test.p_exact:.3g}"
-        )
-        if self.twins is None:
-            lines.append("No test image had a relative: nothing could leak.")
-        else:
-            row = self.twins.figures["accuracy"]
-            lines.append(
-                f"On the {self.n_twins:,} images with a relative alone, accuracy: clean "
-                f"{show_number(row.first)}, leaky {show_number(row.second)}, difference "
-                f"{_gap(row)}"
-            )
-        return "\n".join(lines)
 
-    def _line(self, name: str) -> str:
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Return the table that is printed: its header, and its rows as text."""
+        rows = [self._cells(name) for name in self.difference.figures]
+        return ("figure", "clean", "leaky", "leaky minus clean", "coverage"), rows
+
+    def tests(self) -> list[str]:
+        """Say what McNemar's test found, and what images with a relative show alone."""
+        test = self.difference.right
+        lines = [
+            (
+                f"McNemar, class: only clean right {test.only_first}, only leaky right "
+                f"{test.only_second}, p = {test.p_exact:.3g}"
+            )
+        ]
+        if self.twins is None:
+            return [*lines, "No test image had a relative: nothing could leak."]
+        row = self.twins.figures["accuracy"]
+        told = (
+            f"On the {self.n_twins:,} images with a relative alone, accuracy: clean "
+            f"{show_number(row.first)}, leaky {show_number(row.second)}, difference {_gap(row)}"
+        )
+        return [*lines, told]
+
+    def _cells(self, name: str) -> tuple[str, ...]:
         """Lay one figure out: both with their intervals, and the difference with its own."""
         tumor = name.startswith("tumor_")
         key = name.removeprefix("tumor_")
@@ -106,7 +117,7 @@ class LeakMeasurement:
             cells.append(show_number(figures[key]) + (f" ({interval})" if interval else ""))
         gap = _gap(self.difference.figures[name])
         coverage = "{}, {}".format(*map(show_number, self.difference.coverage))
-        return _LINE.format(name.replace("_", " "), *cells, gap, coverage)
+        return (name.replace("_", " "), *cells, gap, coverage)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the measurement into what JSON can hold."""

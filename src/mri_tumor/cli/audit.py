@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option
+from mri_tumor.cli.tables import show_audit
 
 
 @click.command()
@@ -65,6 +66,9 @@ def audit(
 
         picture.write_bytes(as_png(report.plot_pairs()))
     found = json.loads(report.to_json())
-    click.echo(json.dumps(found, indent=2) if as_json else str(report))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        show_audit(report)
     bad = found["leaks"] or found["label_conflicts"] or report.dataset.problems
     return STRICT_FAILED if strict and bad else 0

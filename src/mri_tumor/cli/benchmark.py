@@ -9,6 +9,7 @@ import click
 
 from mri_tumor.cli.labelled_data import data_argument
 from mri_tumor.cli.options import STRICT_FAILED, json_option, write_json
+from mri_tumor.cli.tables import show_markdown
 
 
 @click.command()
@@ -161,7 +162,7 @@ def benchmark(
     if as_json:
         write_json(result.to_dict(), indent=2)
     else:
-        click.echo(result.to_markdown())
+        show_markdown(result.to_markdown())
         click.echo(f"\nTables, picture and models: {output}")
     return STRICT_FAILED if strict and (result.n_failed or dataset.leaks) else 0
 

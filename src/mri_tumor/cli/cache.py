@@ -7,6 +7,7 @@ import time
 import click
 
 from mri_tumor.cli.options import json_option, write_json
+from mri_tumor.cli.tables import write_table
 
 
 @click.command()
@@ -56,9 +57,17 @@ def cache(*, clear: bool, as_json: bool) -> None:
         f"{store.folder}: {len(entries)} entries, {size / 1e6:,.0f} MB of at most "
         f"{store.limit / 1e6:,.0f} MB"
     )
-    for entry in entries:
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
-        click.echo(
-            f"  {entry.key[:12]}  {entry.n_bytes / 1e6:>8,.0f} MB  used {used}  "
-            f"{entry.about.get('images', '?')} images in {entry.about.get('variants', '?')} variants"
+    if entries:
+        write_table(
+            ["entry", "MB", "last used", "images", "variants"],
+            [
+                [
+                    entry.key[:12],
+                    f"{entry.n_bytes / 1e6:,.0f}",
+                    time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used)),
+                    str(entry.about.get("images", "?")),
+                    str(entry.about.get("variants", "?")),
+                ]
+                for entry in entries
+            ],
         )

@@ -15,6 +15,7 @@ from mri_tumor.cli.options import (
     seed_option,
     write_json,
 )
+from mri_tumor.cli.tables import show_paired
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,5 +77,5 @@ def compare(
     else:
         for name, model in zip(("first ", "second"), models, strict=True):
             click.echo(f"{name}: {model}")
-        click.echo(comparison)
+        show_paired(comparison)
     return STRICT_FAILED if strict and (leaks or dataset.problems) else 0

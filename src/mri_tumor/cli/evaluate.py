@@ -18,6 +18,7 @@ from mri_tumor.cli.options import (
     model_option,
     write_json,
 )
+from mri_tumor.cli.tables import show_evaluation
 
 if TYPE_CHECKING:
     from mri_tumor.evaluation import EvaluationReport
@@ -130,7 +131,7 @@ def evaluate(
     if as_json:
         write_json(found, indent=2)
     else:
-        click.echo(report)
+        show_evaluation(report)
         click.echo("\n".join([*_tell_confused(report), *tell_points(found)]))
         click.echo(tell_decisions(found["rule"]))
     return STRICT_FAILED if strict and (seen or dataset.problems) else 0

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Slices of a volume that are drawn, beside those that decided.
 _SHOWN = 15
+# Methods that need no framework and one pass.
+_QUICK = ("grad_cam", "head_cam")
 
 
 @click.command()
@@ -41,7 +43,8 @@ _SHOWN = 15
 @click.option("--no-pictures", is_flag=True, help="Write no pictures.")
 @click.option(
     "--method",
-    help="Explanation method; layer_cam over three layers by default, grad_cam without TensorFlow.",
+    help="Explanation method; by default what the model names, else layer_cam over three layers, "
+    "or grad_cam without TensorFlow.",
 )
 @click.option(
     "--target",
@@ -90,7 +93,11 @@ def explain(
     n_scans = n_bad = 0
     for number, scan in enumerate(chain([first], scans)):
         row = next(iter(classifier.assess_scans([scan])))[-1]
-        found: dict[str, Any] = {"method": method or "layer_cam", "target": None, "peak": None}
+        found: dict[str, Any] = {
+            "method": method or classifier.explanation_,
+            "target": None,
+            "peak": None,
+        }
         n_scans += 1
         picture = None if no_pictures else _place(output, scan.name, number)
         if row["label"] is None:
@@ -113,15 +120,17 @@ def explain(
 
 
 def _explainer(model: str, method: str | None) -> tuple[Any, str | None]:
-    """Load what explains by a method; the runtime does so by Grad-CAM alone."""
+    """Load what explains by a method; some the runtime can."""
     from mri_tumor.bundle import find_bundle, read_bundle
     from mri_tumor.runtime.predictor import has_keras_model
 
-    if method is None and (
-        find_spec("tensorflow") is None or not has_keras_model(read_bundle(find_bundle(model)))
-    ):
-        method = "grad_cam"
-    if method is not None and method.lower().replace("-", "_") == "grad_cam":
+    if method is None:
+        bundle = read_bundle(find_bundle(model))
+        method = bundle.metadata.get("explanation")
+        if method not in _QUICK:
+            slow = find_spec("tensorflow") is not None and has_keras_model(bundle)
+            method = None if slow else "grad_cam"
+    if method is not None and method.lower().replace("-", "_") in _QUICK:
         return load_predictor(model), method
     return load_model(model), method
 

@@ -10,6 +10,7 @@ import click
 from mri_tumor import __version__
 from mri_tumor.assessment import NOTICE
 from mri_tumor.cli.options import json_option, model_option, write_json
+from mri_tumor.cli.tables import write_pairs
 
 _PACKAGES = ("keras", "tensorflow", "ai-edge-litert", "numpy", "pillow", "scikit-learn", "pydicom")
 
@@ -56,10 +57,11 @@ def info(model: str, *, as_json: bool) -> None:
     if as_json:
         write_json(found, indent=2)
         return
-    for name, number in versions.items():
-        click.echo(f"{name:<16} {number}")
-    click.echo(f"\nmodel            {bundle.path} ({bundle.n_bytes / 1e6:.1f} MB)")
+    about = {"model": f"{bundle.path} ({bundle.n_bytes / 1e6:.1f} MB)"}
     for name in ("backbone", "input_size", "threshold", "temperature", "created"):
-        click.echo(f"{name:<16} {found['model'][name]}")  # type: ignore[index]
-    click.echo(f"classes          {', '.join(content['classes'])}")
-    click.echo(f"\n{NOTICE}")
+        about[name] = str(found["model"][name])  # type: ignore[index]
+    about["classes"] = ", ".join(content["classes"])
+    for rows in (versions, about):
+        write_pairs(rows)
+        click.echo()
+    click.echo(NOTICE)

@@ -9,6 +9,7 @@ import click
 
 from mri_tumor.cli.labelled_data import data_argument
 from mri_tumor.cli.options import json_option, seed_option, write_json
+from mri_tumor.cli.tables import show_paired
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def leak(
     if as_json:
         write_json({"recipe": _described(recipe), **found.to_dict()}, indent=2)
     else:
-        click.echo(found)
+        show_paired(found)
     return 0
 
 

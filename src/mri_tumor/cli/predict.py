@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from mri_tumor.images.scans import Scan
 
 # Seconds between two lines in a log.
+_STATUSES = (
+    ("ok", "an answer"),
+    ("uncertain", "a tumor and none are both plausible"),
+    ("refused", "no brain MRI slice, as far as the model can tell"),
+    ("error", "the file could not be read"),
+)
 _LOG_EVERY = 60.0
 # Reasons for what is left out that are shown; the rest is counted.
 _SHOWN = 20
@@ -107,7 +113,7 @@ def _to_screen(
             else:
                 _show(row)
     if not as_json:
-        click.echo(_summary(counts), err=True)
+        _tell(counts)
     return counts
 
 
@@ -150,7 +156,7 @@ def _to_file(  # noqa: PLR0917
     if as_json:
         write_json({"output": str(output), **report})
     else:
-        click.echo(_summary(table.counts), err=True)
+        _tell(table.counts)
     return table.counts
 
 
@@ -234,8 +240,14 @@ def _show(row: dict[str, Any]) -> None:
         click.echo(f"{name}\t{row['label']}\t{row['tumor_probability']:.4f}\t{row['status']}")
 
 
-def _summary(counts: Counter[str]) -> str:
+def _tell(counts: Counter[str]) -> None:
+    """Tell what came of it; on a terminal a table says how many images got which status."""
     from mri_tumor.assessment import NOTICE
 
+    if sys.stderr.isatty() and len(counts) > 1:
+        from mri_tumor.cli.tables import draw_table
+
+        rows = [[name, f"{counts[name]:,}", text] for name, text in _STATUSES if counts[name]]
+        draw_table(["status", "images", "meaning"], rows, err=True)
     bad = counts["error"] + counts["refused"]
-    return f"{sum(counts.values())} images, {bad} without an answer. {NOTICE}"
+    click.echo(f"{sum(counts.values())} images, {bad} without an answer. {NOTICE}", err=True)

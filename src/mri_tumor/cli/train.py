@@ -14,6 +14,7 @@ from mri_tumor.cli.deciding import set_aside, tell_decisions
 from mri_tumor.cli.helping import complete_backbones
 from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write_json
 from mri_tumor.cli.resuming import unfinished
+from mri_tumor.cli.tables import show_evaluation
 from mri_tumor.cli.trained import describe, keep
 from mri_tumor.errors import DataError
 
@@ -202,7 +203,7 @@ def train(
     if as_json:
         write_json(describe(classifier, report, dataset, output, seconds))
     else:
-        click.echo(report)
+        show_evaluation(report)
         click.echo(tell_decisions(describe_decisions(classifier.rule_, report)))
         click.echo(f"\nTrained in {seconds:.0f} s. Saved in {output}. Use it:")
         click.echo(f"  mri-tumor predict scan.png --model {output}")

@@ -1,7 +1,7 @@
 """Put an audit into words, a table and plain values."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mri_tumor.data.audit_report import AuditReport
 
 CAVEAT = "Research software, not a medical device."
+VERDICT = "which means"
 
 
 def count_by_label(values: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -85,35 +86,53 @@ def as_plain(report: "AuditReport", *, n_pairs: int) -> dict[str, Any]:
 
 def as_text(report: "AuditReport") -> str:
     """Write an audit as the table that it prints as."""
-    blocks = [
-        _counts(report),
-        _copies(report),
-        _leaks(report),
-        _conflicts(report),
-        _shortcuts(report),
-        describe_problems(
-            report.dataset.problems,
-            n_files=len(report.dataset) + len(report.dataset.problems),
-        ),
-        [f"Note: {note}." for note in (text.rstrip(".") for text in report.notes)],
-        [CAVEAT],
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    blocks = [[*_aligned(rows), *lines] for rows, lines in parts(report)]
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align the cells: the first column to the left, the others to the right."""
+def parts(report: "AuditReport") -> Iterator[tuple[list[list[str]], list[str]]]:
+    """Yield what an audit tells, block by block.
+
+    Parameters
+    ----------
+    report : AuditReport
+        The audit.
+
+    Yields
+    ------
+    rows : list of list of str
+        A table, its heads first; empty where there is none.
+    lines : list of str
+        What stands below it.
+    """
+    problems = describe_problems(
+        report.dataset.problems, n_files=len(report.dataset) + len(report.dataset.problems)
+    )
+    notes = [f"Note: {note}." for note in (text.rstrip(".") for text in report.notes)]
+    yield _counts(report), []
+    yield _copies(report)
+    for lines in (_leaks(report), _conflicts(report)):
+        yield [], lines
+    if report.shortcuts:
+        yield _shortcuts(report)
+    for lines in (problems, notes, [CAVEAT]):
+        if lines:
+            yield [], lines
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align the cells: the first column and verdicts to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if head in {rows[0][0], VERDICT} else cell.rjust(width)
+            for head, cell, width in zip(rows[0], row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
 
 
-def _counts(report: "AuditReport") -> list[str]:
+def _counts(report: "AuditReport") -> list[list[str]]:
     data = report.dataset
     sizes = count_by_label(_sizes(data), data.labels)
     sources = count_by_label(data.sources, data.labels)
@@ -128,10 +147,10 @@ def _counts(report: "AuditReport") -> list[str]:
         told = ", ".join(f"{name} {count:,}" for name, count in sources[label].items())
         counts = [f"{row[label]:,}" for row in parts.values()]
         rows.append([label, *counts, f"{size} ({share:.0%})", told])
-    return _table(rows)
+    return rows
 
 
-def _copies(report: "AuditReport") -> list[str]:
+def _copies(report: "AuditReport") -> tuple[list[list[str]], list[str]]:
     figures = report.figures
     rows = [
         ["copies", "groups", "images"],
@@ -150,7 +169,7 @@ def _copies(report: "AuditReport") -> list[str]:
         f"{figures['n_images']:,} images are {figures['n_groups']:,} independent ones; "
         f"the largest group has {figures['largest_group']:,}."
     )
-    return [*_table(rows), summary]
+    return rows, [summary]
 
 
 def _leaks(report: "AuditReport") -> list[str]:
@@ -178,18 +197,11 @@ def _conflicts(report: "AuditReport") -> list[str]:
     return lines
 
 
-def _shortcuts(report: "AuditReport") -> list[str]:
-    if not report.shortcuts:
-        return []
-    header = ["shortcut", "balanced accuracy", "(chance)", "tumor AUC"]
-    rows = [header]
+def _shortcuts(report: "AuditReport") -> tuple[list[list[str]], list[str]]:
+    rows = [["shortcut", "balanced accuracy", "(chance)", "tumor AUC", VERDICT]]
     for shortcut in report.shortcuts:
         auc = "-" if shortcut.tumor_auc is None else f"{shortcut.tumor_auc:.3f}"
-        rows.append(
-            [shortcut.name, f"{shortcut.balanced_accuracy:.3f}", f"({shortcut.chance:.3f})", auc]
-        )
-    lines = _table(rows)
-    for index, shortcut in enumerate(report.shortcuts, start=1):
-        lines[index] += f"  {shortcut.verdict}"
+        share, chance = f"{shortcut.balanced_accuracy:.3f}", f"({shortcut.chance:.3f})"
+        rows.append([shortcut.name, share, chance, auc, shortcut.verdict])
     explained = [f"  {shortcut.name}: {QUESTIONS[shortcut.name]}" for shortcut in report.shortcuts]
-    return [*lines, "What each looks at, with a linear model on held-out groups:", *explained]
+    return rows, ["What each looks at, with a linear model on held-out groups:", *explained]

@@ -75,26 +75,37 @@ class Comparison:
     confidence: float
 
     def __str__(self) -> str:
-        lines = [
+        header, rows = self.table()
+        lines = [*self.headings(), "", *(_LINE.format(*row) for row in (header, *rows))]
+        return "\n".join([*lines, *(f"  {line}" for line in self.tests())])
+
+    def headings(self) -> list[str]:
+        """Say what was compared and how, line by line."""
+        return [
             f"Second model minus first on {self.n_images:,} images in {self.n_groups:,} groups",
             f"  {NOTICE}",
             "  images without an answer count as wrong in every figure",
             f"  {100 * self.confidence:.4g}% intervals by bootstrap over groups, pair by pair",
-            "",
-            _LINE.format("figure", "first", "second", "difference", "interval", "coverage"),
         ]
+
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Return the table that is printed: its header, and its rows as text."""
         covered = "{}, {}".format(*map(show_number, self.coverage))
+        rows = []
         for name, row in self.figures.items():
             shown = "" if row.difference is None else f"{row.difference:+.3f}"
             ends = "" if row.interval is None else "{:+.3f} to {:+.3f}".format(*row.interval)
-            cells = show_number(row.first), show_number(row.second), shown, ends, covered
-            lines.append(_LINE.format(name.replace("_", " "), *cells))
-        for what, test in (("class", self.right), ("tumor or not", self.right_side)):
-            lines.append(
-                f"  McNemar, {what}: only first right {test.only_first}, only second right "
-                f"{test.only_second}, p = {test.p_exact:.3g} (mid-p {test.p_mid:.3g})"
-            )
-        return "\n".join(lines)
+            both = show_number(row.first), show_number(row.second)
+            rows.append((name.replace("_", " "), *both, shown, ends, covered))
+        return ("figure", "first", "second", "difference", "interval", "coverage"), rows
+
+    def tests(self) -> list[str]:
+        """Say what McNemar's tests found, line by line."""
+        return [
+            f"McNemar, {what}: only first right {test.only_first}, only second right "
+            f"{test.only_second}, p = {test.p_exact:.3g} (mid-p {test.p_mid:.3g})"
+            for what, test in (("class", self.right), ("tumor or not", self.right_side))
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the comparison into what JSON can hold."""
