@@ -41,6 +41,12 @@ class Bundle:
         Its folder.
     metadata : mapping
         The content of its ``metadata.json``.
+
+    Examples
+    --------
+    >>> bundle = read_bundle(packaged_bundle("brain-mri"))
+    >>> bundle.metadata["backbone"]["name"], bundle.metadata["negative_class"]
+    ('MobileNetV2', 'notumor')
     """
 
     path: Path
@@ -69,6 +75,11 @@ def packaged_bundle(name: str) -> Path:
     ------
     BundleError
         If none of that name ships.
+
+    Examples
+    --------
+    >>> packaged_bundle("brain-mri").name
+    'brain-mri'
     """
     root = Path(__file__).parent / "weights"
     known = sorted(path.parent.name for path in root.glob(f"*/{METADATA}"))
@@ -98,6 +109,13 @@ def find_bundle(name: str | os.PathLike[str]) -> Path:
     ------
     BundleError
         If it is neither a path nor a model that ships.
+
+    Examples
+    --------
+    >>> find_bundle("brain-mri") == packaged_bundle("brain-mri")
+    True
+    >>> str(find_bundle("models/mine"))
+    'models/mine'
     """
     path = Path(name)
     if path.exists() or len(path.parts) > 1:
@@ -214,6 +232,13 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     ------
     BundleError
         If it is missing, incomplete, damaged, or written by a newer library.
+
+    Examples
+    --------
+    >>> read_bundle("nowhere")
+    Traceback (most recent call last):
+        ...
+    mri_tumor.errors.BundleError: ...
     """
     folder = Path(path)
     file = folder / METADATA

@@ -93,6 +93,13 @@ class Cache:
         Made when something is kept; only its owner may read it.
     limit : int, optional
         Most bytes of all entries.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> store = Cache(Path("features"))
+    >>> store.entries()
+    []
     """
 
     def __init__(self, folder: Path | None = None, *, limit: int | None = None) -> None:

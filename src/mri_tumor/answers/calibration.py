@@ -56,6 +56,17 @@ def calibrate_rule(
         If a label is unknown, or one side is missing.
     ParameterError
         If an option is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mri_tumor.answers import DecisionRule
+    >>> tumor = np.tile([0.9, 0.8, 0.7, 0.2], 10)
+    >>> labels = ["tumor" if p > 0.5 else "notumor" for p in tumor]
+    >>> rule = DecisionRule(classes=("notumor", "tumor"), negative_class="notumor")
+    >>> fitted = calibrate_rule(rule, labels, np.stack([1 - tumor, tumor], axis=1))
+    >>> fitted.operating_point.sensitivity, fitted.temperature < 1
+    (1.0, True)
     """
     names, negative = rule.classes, rule.negative_class
     temperature = fit_temperature(labels, probabilities, classes=names, negative_class=negative)

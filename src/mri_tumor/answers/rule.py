@@ -38,6 +38,13 @@ class DecisionRule:
         Tells which images leave open whether there is a tumour; none without it.
     operating_point : OperatingPoint, optional
         What the threshold gave on the images it was chosen on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rule = DecisionRule(classes=("notumor", "tumor"), negative_class="notumor", threshold=0.3)
+    >>> print(rule.assess("scan.png", np.array([0.6, 0.4])))
+    scan.png: tumor, P(tumour) = 0.400. ...
     """
 
     classes: tuple[str, ...]

@@ -35,6 +35,16 @@ class Pair:
         The labels contradict each other.
     leak : bool
         They lie in different parts of the given split.
+
+    Examples
+    --------
+    >>> from mri_tumor import audit_dataset, make_phantoms
+    >>> import shutil
+    >>> made = make_phantoms(4, folder="scans", size=64)
+    >>> _ = shutil.copy(made.paths[0], made.paths[0].with_name("again.png"))
+    >>> (pair,) = audit_dataset("scans", max_images=0).pairs
+    >>> pair.exact, pair.distance, pair.conflict
+    (True, 0, False)
     """
 
     first: int
@@ -70,6 +80,14 @@ class AuditReport:
         Bits of 256 that near-duplicates may differ in.
     notes : tuple of str
         What was not checked, and why.
+
+    Examples
+    --------
+    >>> from mri_tumor import audit_dataset, make_phantoms
+    >>> _ = make_phantoms(8, folder="scans", size=64)
+    >>> report = audit_dataset("scans", max_images=0)
+    >>> report.figures["n_images"], report.figures["leaks"], report.notes
+    (8, 0, ('the shortcut check was left out',))
     """
 
     dataset: Dataset

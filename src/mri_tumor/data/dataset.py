@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One image of a `Dataset`."""
+    """One image of a `Dataset`.
+
+    Examples
+    --------
+    >>> from mri_tumor import load_dataset, make_phantoms
+    >>> _ = make_phantoms(8, folder="scans", size=64)
+    >>> record = next(iter(load_dataset("scans", split=None)))
+    >>> record.label, record.source, record.patient
+    ('glioma', 'scans', None)
+    """
 
     path: str
     label: str

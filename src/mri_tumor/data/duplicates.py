@@ -32,6 +32,15 @@ class NearPairs:
     distance : ndarray of int64, shape (n_pairs,)
         Smallest number of differing bits, of 256, between one image as it is and the other in
         any of its eight orientations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mri_tumor.data import perceptual_hashes
+    >>> one = np.random.default_rng(0).normal(size=(1, 16, 16)).astype("float32")
+    >>> pairs = near_pairs(perceptual_hashes(np.concatenate([one, one])))
+    >>> len(pairs), pairs.distance.tolist()
+    (1, [0])
     """
 
     first: NDArray[np.int64]

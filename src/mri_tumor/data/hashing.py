@@ -50,6 +50,14 @@ class Fingerprint:
         zero for an image without contrast.
     shape : tuple of int
         Height and width in pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mri_tumor import make_phantoms
+    >>> image = make_phantoms(1, size=64).images[0]
+    >>> fingerprint_image(image).pixels == fingerprint_image(image.copy()).pixels
+    True
     """
 
     pixels: str

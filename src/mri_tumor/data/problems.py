@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that was left out, and why."""
+    """A file that was left out, and why.
+
+    Examples
+    --------
+    >>> print(Problem("scan.png", "the file is empty."))
+    scan.png: the file is empty.
+    """
 
     path: str
     reason: str

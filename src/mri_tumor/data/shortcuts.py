@@ -47,6 +47,12 @@ class Shortcut:
         Area under the ROC curve for tumor or not, in [0, 1]; None without both.
     n_images : int
         Images that were looked at.
+
+    Examples
+    --------
+    >>> found = Shortcut("border", balanced_accuracy=0.9, chance=0.5, tumor_auc=0.96, n_images=100)
+    >>> found.verdict
+    'nearly gives the label away: a high score shows little'
     """
 
     name: str
@@ -112,6 +118,14 @@ def check_shortcuts(
     ----------
     .. [1] Geirhos et al., "Shortcut learning in deep neural networks", Nature Machine
        Intelligence 2, 2020. doi:10.1038/s42256-020-00257-z
+
+    Examples
+    --------
+    >>> from mri_tumor import load_dataset, make_phantoms
+    >>> _ = make_phantoms(40, folder="scans", size=64, classes=("notumor", "tumor"))
+    >>> found = check_shortcuts(load_dataset("scans", split=None))
+    >>> sorted(one.name for one in found)
+    ['border', 'file', 'histogram', 'sequence']
     """
     from sklearn.metrics import balanced_accuracy_score, roc_auc_score
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

@@ -172,6 +172,12 @@ class Leaks:
         Images of a later part (validation or test) whose group is also in an earlier one.
     pairs : dict of (str, str) to int
         For each two parts, images of the second with a relative in the first.
+
+    Examples
+    --------
+    >>> found = check_split(["train", "test", "test"], [0, 0, 1])
+    >>> found.images, bool(found)
+    (1, True)
     """
 
     groups: int

@@ -108,6 +108,12 @@ class ReliabilityCurve:
         Images in each bin.
     expected_calibration_error : float
         Mean distance of `observed` from `predicted`, weighted by the counts.
+
+    Examples
+    --------
+    >>> curve = reliability_curve([False, False, True, True], [0.1, 0.2, 0.8, 0.9], n_bins=2)
+    >>> curve.observed.tolist()
+    [0.0, 1.0]
     """
 
     edges: Floats

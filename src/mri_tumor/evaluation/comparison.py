@@ -36,6 +36,17 @@ class Difference:
         Second minus first.
     interval : tuple of float or None
         Ends around the difference.
+
+    Examples
+    --------
+    >>> from mri_tumor import compare_predictions
+    >>> labels = ["notumor", "tumor", "tumor", "tumor"]
+    >>> first = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    >>> second = [[0.8, 0.2], [0.1, 0.9], [0.4, 0.6], [0.3, 0.7]]
+    >>> names = ["notumor", "tumor"]
+    >>> compared = compare_predictions(labels, first, second, classes=names, n_bootstrap=0)
+    >>> compared.figures["accuracy"].difference
+    0.25
     """
 
     first: float | None
@@ -64,6 +75,19 @@ class Comparison:
         Images and groups.
     confidence : float
         Confidence of the intervals.
+
+    Examples
+    --------
+    >>> from mri_tumor import compare_predictions
+    >>> labels = ["notumor", "tumor", "tumor", "tumor"]
+    >>> first = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    >>> second = [[0.8, 0.2], [0.1, 0.9], [0.4, 0.6], [0.3, 0.7]]
+    >>> names = ["notumor", "tumor"]
+    >>> compared = compare_predictions(labels, first, second, classes=names, n_bootstrap=0)
+    >>> compared.n_images, compared.right.only_first, compared.right.only_second
+    (4, 0, 1)
+    >>> print(compared.tests()[0])
+    McNemar, class: only first right 0, only second right 1, p = 1 (mid-p 0.5)
     """
 
     figures: Mapping[str, Difference] = field(repr=False)

@@ -33,6 +33,16 @@ class ConformalRule:
         True if each class has its own limit.
     n_calibration : int
         Images that the limits come from.
+
+    Examples
+    --------
+    >>> from mri_tumor import prediction_sets
+    >>> rule = ConformalRule(
+    ...     classes=("notumor", "tumor"), negative_class="notumor", method="lac", coverage=0.9,
+    ...     limits=(0.7, 0.7), by_class=False, n_calibration=50,
+    ... )
+    >>> prediction_sets([[0.95, 0.05], [0.6, 0.4]], rule).tolist()
+    [[True, False], [True, True]]
     """
 
     classes: tuple[str, ...]

@@ -34,6 +34,12 @@ class Curve:
         Its ends.
     n_positive, n_negative : int
         Images on each side.
+
+    Examples
+    --------
+    >>> curve = roc_curve([False, True, True], [0.2, 0.7, 0.9], n_bootstrap=0)
+    >>> curve.kind, curve.area, curve.n_positive
+    ('roc', 1.0, 2)
     """
 
     kind: str

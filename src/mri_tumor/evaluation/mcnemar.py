@@ -20,6 +20,12 @@ class McNemar:
         Two-sided exact binomial p-value.
     p_mid : float
         Twice the one-sided mid-p, which is less conservative.
+
+    Examples
+    --------
+    >>> result = mcnemar([True, True, False], [True, False, False])
+    >>> result.only_first, result.only_second
+    (1, 0)
     """
 
     only_first: int

@@ -25,6 +25,14 @@ class CurvePoint:
     threshold : float or None
         Score from which on an image is called positive here; None if none is called. It
         describes these images: choose a threshold to use on others with `choose_threshold`.
+
+    Examples
+    --------
+    >>> point = sensitivity_at_specificity(
+    ...     [False, False, True, True], [0.1, 0.6, 0.5, 0.9], specificity=1, n_bootstrap=0
+    ... )
+    >>> point.value, point.threshold
+    (0.5, 0.9)
     """
 
     value: float

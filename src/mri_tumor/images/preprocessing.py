@@ -121,6 +121,15 @@ class Geometry:
         Part of the original that was kept, in pixels; `bottom` and `right` are exclusive.
     size : int
         Side of the model's input in pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mri_tumor import make_phantoms
+    >>> image = np.pad(make_phantoms(1, size=64).images[0], ((0, 0), (20, 0)))
+    >>> _, geometry = preprocess(image, Preprocessing(size=32))
+    >>> geometry.to_original(np.ones((7, 7))).shape
+    (64, 84)
     """
 
     height: int

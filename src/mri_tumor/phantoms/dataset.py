@@ -49,6 +49,12 @@ class Phantoms:
         Files of the images, empty if none were written.
     mask_paths : tuple of Path
         Files of the masks (0 and 255), empty if none were written.
+
+    Examples
+    --------
+    >>> made = make_phantoms(4, size=64, seed=0)
+    >>> made.images.shape, made.masks.dtype.name, len(made)
+    ((4, 64, 64), 'bool', 4)
     """
 
     images: NDArray[np.uint8]

@@ -50,6 +50,12 @@ def plot_augmentation(
     ------
     ParameterError
         If there is no such policy, or no variant is asked for.
+
+    Examples
+    --------
+    >>> from mri_tumor import make_phantoms
+    >>> ax = plot_augmentation(make_phantoms(1, size=64).images[0], n_variants=4)
+    >>> ax.figure.savefig("variants.png")
     """
     from mri_tumor.images.preprocessing import Preprocessing
     from mri_tumor.training.augmentation import Variants, get_augmentation

@@ -49,6 +49,11 @@ def plot_scores_by_class(
     ------
     ParameterError
         If the two do not have the same length.
+
+    Examples
+    --------
+    >>> ax = plot_scores_by_class([0.1, 0.8, 0.9], ["notumor", "glioma", "meningioma"], threshold=0.5)
+    >>> ax.figure.savefig("scores.png")
     """
     values = np.asarray(p_tumor, dtype=np.float64)
     names = np.asarray(labels, dtype=str)
