@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from mri_tumor.cli.configuring import read_config
 from mri_tumor.cli.main import commands
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,19 @@ def test_python_of_the_pages_is_valid(page):
                 module = importlib.import_module(node.module)
                 missing = [a.name for a in node.names if not has(module, a.name)]
                 assert missing == [], f"{page.name}: {node.module} has no {missing}"
+
+
+def test_the_configuration_file_of_the_reference_is_valid(tmp_path):
+    page = ROOT / "docs" / "reference" / "configuration.md"
+    (content,) = blocks(page.read_text(encoding="utf-8"), "toml")
+    place = tmp_path / "train.toml"
+    place.write_text(content, encoding="utf-8")
+    command = commands.get_command(None, "train")
+    context = click.Context(command, info_name="train")
+    command.make_parser(context).parse_args(args=["scans/", "--config", str(place)])
+    read_config(context, None, place)
+    assert context.default_map["finetune_epochs"] == "3"
+    assert len(context.default_map) == len(content.strip().splitlines())
 
 
 def has(module, name):
