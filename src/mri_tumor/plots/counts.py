@@ -61,6 +61,7 @@ def plot_confusion_matrix(
     shares = counts / np.maximum(totals, 1)
     ax = new_axes(ax, width=1.6 + 0.95 * len(columns), height=1.4 + 0.75 * len(names))
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    ax.grid(visible=False)  # which a theme may have drawn across the cells
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
         ax.text(
