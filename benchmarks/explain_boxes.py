@@ -32,6 +32,7 @@ SETTINGS = {
         "shift": 4,
     },
     "layer_cam, 16+32, mean": {"method": "layer_cam", "strides": (16, 32), "fuse": "mean"},
+    "head_cam": {},
     "layer_cam, 16": {"method": "layer_cam", "strides": (16,)},
     "eigen_cam": {},
     "score_cam": {},

@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--name", default="all", help="which of its models")
     parser.add_argument("--card", type=Path, default=Path(__file__).with_name("MODEL_CARD.md"))
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--explanation", default="head_cam", help="default method of heatmaps")
     parser.add_argument("--no-gate", action="store_true", help="for a proof, in a minute")
     given = parser.parse_args()
     folder = given.work / given.name
@@ -66,6 +67,7 @@ def main() -> None:
     classifier.metrics_ = {}
     classifier.model_ = model
     classifier.gate_ = None
+    classifier.explanation_ = given.explanation
     known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
     trained_on = dataset.subset(np.flatnonzero(known))
     if not given.no_gate:

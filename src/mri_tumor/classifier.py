@@ -16,7 +16,7 @@ from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.bundle import packaged_bundle
 from mri_tumor.caching import Cache
 from mri_tumor.errors import NotFittedError, ParameterError
-from mri_tumor.examining import Examines
+from mri_tumor.examining import EXPLANATION, Examines
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.labelled import (
     describe_data,
@@ -125,6 +125,8 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         Temperature, threshold and what else turns probabilities into answers.
     gate_ : Gate or None
         What refuses images that are no brain MRI slices.
+    explanation_ : str
+        Method by which `explain` works unless told otherwise.
     history_ : dict of str to list
         One entry per epoch: ``stage``, ``loss``, ``accuracy``, ``val_loss``,
         ``val_accuracy``, ``val_calibrated_loss``, ``seconds``.
@@ -262,6 +264,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         self.preprocessing_ = Preprocessing(size=size)
         self.backbone_ = spec
         self.gate_: Gate | None = None
+        self.explanation_ = EXPLANATION
         self.history_: dict[str, list[Any]] = {}
         self.metrics_: dict[str, Any] = {}
         self.data_ = describe_data(X, validation_data)
@@ -323,6 +326,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             threshold=float(self.threshold),
         )
         self.gate_ = None
+        self.explanation_ = EXPLANATION
         self._forget()
         return self
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from mri_tumor.images.preprocessing import Geometry, Preprocessing
 
 
+EXPLANATION = "layer_cam"
+"""Method that explains a model by default, unless its bundle names another."""
+
+
 class Examines:
     """Evaluation and heatmaps of a fitted classifier."""
 
@@ -35,6 +39,7 @@ class Examines:
     negative_class_: str
     rule_: DecisionRule
     data_: dict[str, Any]
+    explanation_: str
     model_: keras.Model
     preprocessing_: Preprocessing
     seed: int
@@ -140,9 +145,10 @@ class Examines:
             A class by name or index; ``"tumor"`` for all tumour classes together; None for
             the likeliest class.
         method : str, optional
-            Name of an explanation method; by default ``"layer_cam"`` over the layers of strides
-            8, 16 and 32, whose peaks lie in the tumor several times as often as those of the last
-            layer's Grad-CAM (`benchmarks/explain_boxes.py`).
+            Name of an explanation method; by default what the saved model names, else
+            ``"layer_cam"`` over the layers of strides 8, 16 and 32, whose peaks lie in the tumor
+            several times as often as those of the last layer's Grad-CAM
+            (`benchmarks/explain_boxes.py`). The packaged weights name ``"head_cam"``.
         **options
             Passed on to the method.
 
@@ -165,8 +171,8 @@ class Examines:
         classes = [str(name) for name in self._require_model()]
         images = as_collection(X)
         if method is None:
-            method = "layer_cam"
-            if options.get("layer") is None:
+            method = self.explanation_
+            if method == EXPLANATION and options.get("layer") is None:
                 options.setdefault("strides", "fine")
         name = get_method(method).__name__
         many = isinstance(target, (list, tuple)) or (

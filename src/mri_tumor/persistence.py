@@ -18,6 +18,7 @@ from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.backbones.registry import absent_backbone
 from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
 from mri_tumor.errors import BackboneError, BundleError
+from mri_tumor.examining import EXPLANATION
 from mri_tumor.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def save(
         "history": classifier.history_,
         "data": getattr(classifier, "data_", {}),
         "metrics": getattr(classifier, "metrics_", {}),
+        "explanation": getattr(classifier, "explanation_", EXPLANATION),
         **gate,
         **(extra or {}),
     }
@@ -142,6 +144,7 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
         raise BundleError(message) from error
     classifier.data_ = dict(content.get("data", {}))
     classifier.metrics_ = dict(content.get("metrics", {}))
+    classifier.explanation_ = str(content.get("explanation", EXPLANATION))
     classifier.model_ = load_keras_model(bundle)
     classifier.gate_ = read_gate(bundle)
     classifier.backbone_ = _backbone(content["backbone"])

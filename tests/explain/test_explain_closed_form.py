@@ -10,6 +10,7 @@ from mri_tumor.errors import ImageError, ParameterError
 from mri_tumor.explain import grad_cam
 from mri_tumor.explain.closed_form import PooledHead, closed_form_grad_cam
 from mri_tumor.explain.pooled_head import read_pooled_head
+from mri_tumor.explain.targets import resolve_targets
 
 
 def random_head(rng, channels=6, hidden=5, outputs=3):
@@ -134,3 +135,45 @@ def test_neither_explaining_in_numpy_nor_drawing_loads_a_framework():
         [sys.executable, "-c", code], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_heads_word_on_each_cell_by_hand():
+    # The head hands two channels on as the two classes' logits.
+    head = PooledHead(np.eye(2), np.zeros(2), np.eye(2), np.zeros(2))
+    features = np.array([[[[3.0, 1.0], [0.0, 2.0]]], [[[1.0, 4.0], [0.0, 0.0]]]])
+    found = head.cell_evidence(features, resolve_targets(0, n_images=2, n_classes=2))
+    # Log-odds of the first class: 2 and -2 in the first image, -3 and 0 in the second.
+    np.testing.assert_allclose(found, [[[2.0, 0.0]], [[0.0, 0.0]]], atol=1e-6)
+
+
+@given(seed=st.integers(0, 10_000), outputs=st.sampled_from([1, 2, 4]))
+@settings(max_examples=25, deadline=None)
+def test_a_cells_evidence_is_its_probabilities_log_odds(seed, outputs):
+    rng = np.random.default_rng(seed)
+    head = random_head(rng, outputs=outputs)
+    features = rng.normal(size=(2, 3, 4, 6)).astype(np.float32)
+    single = head.probabilities(features.reshape(24, 1, 1, 6)).reshape(2, 3, 4, -1)
+    negative = 0
+    for target in (1, "tumor", "likeliest_tumor", None):
+        targets = resolve_targets(
+            target, n_images=2, n_classes=head.n_classes, negative_class=negative
+        )
+        whole = np.where(targets.mask, head.probabilities(features), -1).argmax(axis=1)
+        p = 1 - single[..., negative]
+        if target != "tumor":
+            p = np.stack([one[..., k] for one, k in zip(single, whole, strict=True)])
+        found = head.cell_evidence(features, targets)
+        # A probability of nearly one holds too few digits to tell its odds.
+        np.testing.assert_allclose(1 / (1 + np.exp(-found)), np.maximum(p, 0.5), atol=1e-5)
+
+
+def test_a_peak_between_cells_is_found_there():
+    head = PooledHead(np.eye(2), np.zeros(2), np.eye(2), np.zeros(2))
+    features = np.zeros((1, 7, 7, 2))
+    features[..., 1] = 1.0
+    features[0, 2, 3:5, 0] = 4.0  # as much in both: the peak lies between them
+    targets = resolve_targets(0, n_images=1, n_classes=2)
+    values = head.cell_evidence(features, targets, shape=(224, 224))
+    row, column = np.unravel_index(values[0].argmax(), (224, 224))
+    assert row in range(78, 83)
+    assert column in range(126, 131)

@@ -28,6 +28,8 @@ from mri_tumor.explain.methods.integrated_gradients import attributions
 
 QUICK = {"smooth_grad": {"samples": 4}, "integrated_gradients": {"steps": 8}}
 CLASS_FREE = ("eigen_cam",)
+# Asks each cell alone, and may find that none speaks for a class.
+MAY_BE_FLAT = ("head_cam",)
 
 
 @pytest.fixture(params=METHODS)
@@ -48,13 +50,15 @@ def explain(name):
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 @pytest.mark.parametrize("shape", ["nested", "sequential_in_sequential"])
-def test_maps_have_the_images_size_and_range(explain, build, batch, shape, activation):
+def test_maps_have_the_images_size_and_range(name, explain, build, batch, shape, activation):
     maps = explain(build(shape, activation), batch, target=1)
     assert maps.shape == (5, 16, 16)
     assert maps.dtype == np.float32
     assert np.isfinite(maps).all()
     assert maps.min() >= 0
-    assert (maps.max(axis=(1, 2)) == 1).all()
+    highest = maps.max(axis=(1, 2))
+    assert 1 in highest
+    assert np.isin(highest, [0, 1] if name in MAY_BE_FLAT else [1]).all()
 
 
 def test_all_shapes_of_model_agree(explain, build, batch):
@@ -112,20 +116,20 @@ def test_broken_weights_are_named(keras, explain, build, batch):
         explain(broken, batch, target=0)
 
 
-def test_flips_and_shifts_average(explain, build, batch):
+def test_flips_and_shifts_average(name, explain, build, batch):
     model = build()
     maps = explain(model, batch, target=1, flip=True)
     mirrored = explain(model, batch[:, :, ::-1], target=1, flip=True)
     np.testing.assert_allclose(maps, mirrored[:, :, ::-1], atol=1e-4)
     shifted = explain(model, batch, target=1, shift=2)
     assert shifted.shape == maps.shape
-    assert (shifted.max(axis=(1, 2)) == 1).all()
+    assert (shifted.max(axis=(1, 2)) == 1).all() or name in MAY_BE_FLAT
 
 
 def test_a_blur_is_of_the_map(explain, build, batch):
     plain = explain(build(), batch, target=1)
     expected = gaussian_blur(plain, 1.5)
-    expected /= expected.max(axis=(1, 2), keepdims=True)
+    expected /= np.maximum(expected.max(axis=(1, 2), keepdims=True), 1e-9)
     np.testing.assert_allclose(explain(build(), batch, target=1, blur=1.5), expected, atol=1e-4)
     with pytest.raises(ParameterError, match="blur"):
         explain(build(), batch, blur=-1)

@@ -69,16 +69,18 @@ def test_assessments_are_the_classifiers_unreadable_files_included(
     ("target", "options"),
     [
         ("likeliest_tumor", {}), ("notumor", {}), (None, {}), (1, {"flip": True}),
-        ("tumor", {"shift": 4, "blur": 1.5}),
+        ("tumor", {"shift": 4, "blur": 1.5}), ("tumor", {"method": "head_cam"}),
+        ("notumor", {"method": "head_cam", "flip": True}),
     ],
 )  # fmt: skip
 def test_heatmaps_are_the_classifiers(fitted, quick, unseen, target, options):
     wide = np.pad(unseen[:4], ((0, 0), (0, 0), (30, 0)))
     found = quick.explain(wide, target=target, **options)
-    expected = fitted.explain(wide, target=target, method="grad_cam", **options)
+    method = options.get("method", "grad_cam")
+    expected = fitted.explain(wide, target=target, **{**options, "method": method})
     for one, other in zip(found, expected, strict=True):
         assert one.target == other.target
-        assert one.method == "grad_cam"
+        assert one.method == method
         np.testing.assert_allclose(one.values, other.values, atol=0.02)
 
 
@@ -89,6 +91,18 @@ def test_occlusion_is_the_classifiers(fitted, quick, unseen, target):
     for one, other in zip(found, fitted.explain(unseen[:2], **options), strict=True):
         assert (one.target, one.method) == (other.target, "occlusion")
         np.testing.assert_allclose(one.values, other.values, atol=0.05)
+
+
+def test_the_saved_model_names_its_heatmaps(fitted, quick, unseen, tmp_path):
+    assert (fitted.explanation_, quick.explanation_) == ("layer_cam", "grad_cam")
+    fitted.explanation_ = "head_cam"
+    try:
+        bundle = fitted.save(tmp_path / "model", runtime=True)
+        whole, small = TumorClassifier.load(bundle), runtime.load(bundle)
+        for one in (fitted, whole, small):
+            assert one.explain(unseen[:1])[0].method == "head_cam"
+    finally:
+        fitted.explanation_ = "layer_cam"
 
 
 def test_a_target_for_each_image(fitted, quick, unseen):

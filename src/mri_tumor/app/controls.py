@@ -73,6 +73,7 @@ def choose_view(model: Runtime) -> View:
     method = st.selectbox(
         "Method",
         list(METHODS),
+        index=list(METHODS).index(model.explanation_),
         format_func=METHODS.__getitem__,
         key="method",
         help=ABOUT_METHODS,

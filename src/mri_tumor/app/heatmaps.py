@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from mri_tumor.explain.heatmap import Heatmap
     from mri_tumor.runtime import Runtime
 
-METHODS = {"grad_cam": "Grad-CAM", "occlusion": "Occlusion (slower)"}
+METHODS = {
+    "head_cam": "Head-CAM",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "Occlusion (slower)",
+}
 ABOUT_METHODS = (
-    "Grad-CAM weighs the last feature map by what speaks for the class. Occlusion covers place "
-    "after place and sees what the class loses."
+    "Head-CAM asks the model about one place of its last feature map after the other. Grad-CAM "
+    "weighs that map by what speaks for the class. Occlusion covers place after place and sees "
+    "what the class loses."
 )
 
 
@@ -27,14 +32,14 @@ class MapChoice:
     ----------
     target : str, default="likeliest_tumor"
         A class, ``"tumor"`` or ``"likeliest_tumor"``.
-    method : str, default="grad_cam"
-        One of `METHODS`.
+    method : str, optional
+        One of `METHODS`; by default the model's own.
     finer : bool, default=False
         Spend more time on a map that is less coarse.
     """
 
     target: str = "likeliest_tumor"
-    method: str = "grad_cam"
+    method: str | None = None
     finer: bool = False
 
     def options(self, size: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mri_tumor.explain.heatmap import Heatmap
 from mri_tumor.explain.methods.eigen_cam import eigen_cam
 from mri_tumor.explain.methods.grad_cam import grad_cam
 from mri_tumor.explain.methods.grad_cam_plus_plus import grad_cam_plus_plus
+from mri_tumor.explain.methods.head_cam import head_cam
 from mri_tumor.explain.methods.hires_cam import hires_cam
 from mri_tumor.explain.methods.integrated_gradients import integrated_gradients
 from mri_tumor.explain.methods.layer_cam import layer_cam
@@ -43,6 +44,7 @@ __all__ = [
     "get_method",
     "grad_cam",
     "grad_cam_plus_plus",
+    "head_cam",
     "hires_cam",
     "integrated_gradients",
     "layer_cam",

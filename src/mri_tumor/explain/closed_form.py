@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mri_tumor.errors import ImageError, ParameterError
-from mri_tumor.explain.maps import drop_rounding, enlarge, normalise
+from mri_tumor.explain.maps import drop_rounding, enlarge, enlarge_smoothly, normalise
 from mri_tumor.explain.targets import resolve_targets
 
 if TYPE_CHECKING:
@@ -216,6 +216,37 @@ class PooledHead:
         size = (np.abs(cells) @ np.abs(weights)).max(axis=(1, 2), initial=0.0)
         return drop_rounding(enlarge(maps, shape or (rows, columns)), size)
 
+    def cell_evidence(
+        self, features: ArrayLike, targets: Targets, *, shape: tuple[int, int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return what the head says of each cell alone, before normalising.
+
+        Parameters
+        ----------
+        features : array_like of float, shape (n, a, b, channels)
+            The feature map.
+        targets : Targets
+            What to explain in each image.
+        shape : tuple of int, optional
+            Height and width of the maps; by default those of the feature map.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, h, w)
+            Log-odds of the target against all other classes; 0 where they are not positive.
+        """
+        values = self._check(features)
+        n, rows, columns, channels = values.shape
+        wanted = targets.mask & targets.summed[:, None]
+        alone = np.flatnonzero(~targets.summed)
+        wanted[alone, self.chosen(self.scores(values), targets)[alone]] = True
+        scores = self.scores(values.reshape(-1, 1, 1, channels)).reshape(n, rows * columns, -1)
+        if len(self.b2) == 1:
+            scores *= np.float32(0.5)  # the difference of the columns is the logit itself
+        odds = _log_sum(scores, wanted) - _log_sum(scores, ~wanted)
+        maps = odds.reshape(n, rows, columns)
+        return np.maximum(maps if shape is None else enlarge_smoothly(maps, shape), 0.0)
+
     def _hidden(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(values.mean(axis=(1, 2)) @ self.w1 + self.b1)
 
@@ -226,6 +257,13 @@ class PooledHead:
                 f"features: expected shape (n, height, width, {len(self.w1)}), got {values.shape}"
             )
         return values
+
+
+def _log_sum(scores: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the log of the summed exponentials of the chosen classes, shape (n, cells)."""
+    kept = np.where(chosen[:, None], scores, -np.inf)
+    highest = kept.max(axis=2, keepdims=True)
+    return np.asarray(np.log(np.exp(kept - highest).sum(axis=2)) + highest[..., 0])
 
 
 def closed_form_grad_cam(  # noqa: PLR0917 - the weights come in their usual order

@@ -64,6 +64,31 @@ def enlarge(maps: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.fl
     return np.asarray(rows @ maps @ columns.T, dtype=np.float32)
 
 
+def enlarge_smoothly(maps: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize maps as `enlarge` does, by a smooth curve, so that a peak may lie between cells.
+
+    Parameters
+    ----------
+    maps : ndarray of float, shape (n, a, b)
+        Maps of any range.
+    shape : tuple of int
+        Height and width wanted.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, h, w)
+        Lanczos-interpolated; the range may be left by a little.
+    """
+    from PIL import Image
+
+    height, width = shape
+    large = np.empty((len(maps), height, width), np.float32)
+    for one, out in zip(np.asarray(maps, np.float32), large, strict=True):
+        picture = Image.fromarray(one).resize((width, height), Image.Resampling.LANCZOS)
+        out[...] = np.asarray(picture)
+    return large
+
+
 def drop_rounding(maps: NDArray[np.floating], size: NDArray[np.floating]) -> NDArray[np.float32]:
     """Clear maps that are nothing but rounding.
 

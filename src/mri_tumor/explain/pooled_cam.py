@@ -1,4 +1,4 @@
-"""Grad-CAM and occlusion for any network with a pooled head. Needs NumPy alone."""
+"""Heatmaps of any network with a pooled head. Needs NumPy and Pillow alone."""
 
 from __future__ import annotations
 
@@ -95,16 +95,38 @@ def pooled_grad_cam(
     ParameterError
         If a target or an option is outside of what is allowed.
     """
-    engine, job = _prepare(network, head, images, target, batch_size, options)
+    return _from_feature_map(head.evidence, network, head, images, target, batch_size, options)
 
-    def explainer(
-        batch: NDArray[np.float32], targets: Targets
-    ) -> tuple[NDArray[np.float32], Pass]:
-        features = network(batch)[1]
-        answer = engine.answer(features, targets)
-        return head.evidence(features, targets, shape=engine.shape[:2]), answer
 
-    return explain_with(job, explainer)
+def pooled_head_cam(
+    network: Network,
+    head: PooledHead,
+    images: Any,
+    *,
+    target: Any = None,
+    batch_size: int = 32,
+    **options: Unpack[TargetOptions],
+) -> Explanation:
+    """Explain a batch by laying the head on each cell of the feature map.
+
+    Parameters
+    ----------
+    network, head, images, target, batch_size, **options
+        As in `pooled_grad_cam`.
+
+    Returns
+    -------
+    Explanation
+        As `pooled_grad_cam` gives.
+
+    Raises
+    ------
+    ImageError, ParameterError
+        As `pooled_grad_cam` does.
+    """
+    return _from_feature_map(
+        head.cell_evidence, network, head, images, target, batch_size, options
+    )
 
 
 def pooled_occlusion(
@@ -142,6 +164,27 @@ def pooled_occlusion(
     """
     _, job = _prepare(network, head, images, target, batch_size, options)
     return occlude(job, patch=patch, step=step, baseline=baseline)
+
+
+def _from_feature_map(  # noqa: PLR0917
+    evidence: Callable[..., NDArray[np.float32]],
+    network: Network,
+    head: PooledHead,
+    images: Any,
+    target: Any,
+    batch_size: int,
+    options: TargetOptions,
+) -> Explanation:
+    engine, job = _prepare(network, head, images, target, batch_size, options)
+
+    def explainer(
+        batch: NDArray[np.float32], targets: Targets
+    ) -> tuple[NDArray[np.float32], Pass]:
+        features = network(batch)[1]
+        answer = engine.answer(features, targets)
+        return evidence(features, targets, shape=engine.shape[:2]), answer
+
+    return explain_with(job, explainer)
 
 
 def _prepare(  # noqa: PLR0917

@@ -10,6 +10,7 @@ from mri_tumor.errors import ParameterError, suggestion
 from mri_tumor.explain.methods.eigen_cam import eigen_cam
 from mri_tumor.explain.methods.grad_cam import grad_cam
 from mri_tumor.explain.methods.grad_cam_plus_plus import grad_cam_plus_plus
+from mri_tumor.explain.methods.head_cam import head_cam
 from mri_tumor.explain.methods.hires_cam import hires_cam
 from mri_tumor.explain.methods.integrated_gradients import integrated_gradients
 from mri_tumor.explain.methods.layer_cam import layer_cam
@@ -29,6 +30,7 @@ _ALL: tuple[Method[...], ...] = (
     grad_cam_plus_plus,
     hires_cam,
     layer_cam,
+    head_cam,
     score_cam,
     eigen_cam,
     occlusion,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _KEPT = (
     "created", "notice", "versions", "classes", "negative_class", "threshold", "temperature",
     "conformal", "operating_point", "preprocessing", "backbone", "gate", "metrics",
+    "explanation",
 )  # fmt: skip
 
 

@@ -31,7 +31,11 @@ _GROUP = 32
 _SHARED = ("flip", "shift", "blur")
 
 EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"grad_cam": _SHARED, "occlusion": ("patch", "step", "baseline", *_SHARED)}
+    {
+        "grad_cam": _SHARED,
+        "head_cam": _SHARED,
+        "occlusion": ("patch", "step", "baseline", *_SHARED),
+    }
 )
 """Explanation methods that need no framework, each with its options."""
 
@@ -66,6 +70,9 @@ class Runtime(PredictsFromImages):
         What refuses images that are no brain MRI slices.
     metadata_ : mapping
         All that the saved model says of itself.
+    explanation_ : str
+        Method that explains by default: what the saved model names if it needs no framework, else
+        ``"grad_cam"``.
     engine : str
         As given.
     """
@@ -87,6 +94,8 @@ class Runtime(PredictsFromImages):
         self.negative_class_ = self.rule_.negative_class
         self.gate_ = read_gate(bundle)
         self.metadata_: Mapping[str, Any] = content
+        named = str(content.get("explanation"))
+        self.explanation_ = named if named in EXPLAINS else "grad_cam"
         self.engine = engine
         self._bundle, self._network, self._batch_size = bundle, network, batch_size
 
@@ -98,7 +107,7 @@ class Runtime(PredictsFromImages):
         X: Any,
         *,
         target: Any = "likeliest_tumor",
-        method: str = "grad_cam",
+        method: str | None = None,
         **options: Any,
     ) -> list[Heatmap]:
         """Show where in each image the evidence for a class lies.
@@ -110,8 +119,9 @@ class Runtime(PredictsFromImages):
         target : int, str, None or sequence, default="likeliest_tumor"
             A class by name or index; ``"tumor"`` for all tumour classes together; None for
             the likeliest class.
-        method : str, default="grad_cam"
-            Or "occlusion", some 200 times the work; the others need `TumorClassifier`.
+        method : str, optional
+            "grad_cam", "head_cam", or "occlusion", some 200 times the work; the others need
+            `TumorClassifier`. By default `explanation_`.
         **options
             `flip`, `shift` and `blur`, as in :class:`mri_tumor.explain.TargetOptions`; for
             occlusion also `patch`, `step` and `baseline`, as in
@@ -132,10 +142,10 @@ class Runtime(PredictsFromImages):
             If the target, the method or an option is not known.
         """
         from mri_tumor.explain.heatmap import Heatmap
-        from mri_tumor.explain.pooled_cam import pooled_grad_cam, pooled_occlusion
+        from mri_tumor.explain.pooled_cam import pooled_grad_cam, pooled_head_cam, pooled_occlusion
         from mri_tumor.explain.registry import get_method
 
-        name = get_method(method).__name__
+        name = get_method(method or self.explanation_).__name__
         known = EXPLAINS.get(name, ())
         unknown = sorted(set(options).difference(known)) if known else ["method"]
         if unknown:
@@ -145,7 +155,8 @@ class Runtime(PredictsFromImages):
                 "methods and options."
             )
             raise ParameterError(message)
-        explained = pooled_grad_cam if name == "grad_cam" else pooled_occlusion
+        ways = {"grad_cam": pooled_grad_cam, "head_cam": pooled_head_cam}
+        explained = ways.get(name, pooled_occlusion)
         images = as_collection(X)
         many = isinstance(target, (list, tuple, np.ndarray))
         if many and len(target) != len(images):
