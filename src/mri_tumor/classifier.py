@@ -27,6 +27,7 @@ from mri_tumor.labelled import (
 )
 from mri_tumor.training.augmentation import Policy, Variants, get_augmentation
 from mri_tumor.training.targets import encode, find_classes, image_weights
+from mri_tumor.training.workers import open_workers
 
 if TYPE_CHECKING:
     import os
@@ -103,7 +104,11 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         Epochs without a lower validation loss, after the best temperature, before a stage
         ends; the weights of the best epoch are kept.
     batch_size : int, default=32
-        Images per step.
+        Images per step, over all devices.
+    strategy : {"mirrored", "multi-worker"} or None, default=None
+        Share the training with the graphics processors of this machine, or with the machines
+        that ``TF_CONFIG`` lists; each of them calls `fit`, and only the first writes a
+        checkpoint. Batches are dealt out in an order of their own, the same for any number.
     validation_fraction : float, default=0.15
         Share of the training images, by group, that decides when to stop.
     threshold : float, default=0.5
@@ -165,6 +170,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         finetune_learning_rate: float = 4e-4,
         patience: int = 10,
         batch_size: int = 32,
+        strategy: str | None = None,
         validation_fraction: float = 0.15,
         threshold: float = 0.5,
         seed: int = 0,
@@ -188,6 +194,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         self.finetune_learning_rate = finetune_learning_rate
         self.patience = patience
         self.batch_size = batch_size
+        self.strategy = strategy
         self.validation_fraction = validation_fraction
         self.threshold = threshold
         self.seed = seed
@@ -239,10 +246,14 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             If a parameter is out of range.
         WeightsError
             If the weights cannot be had here.
+        WorkerError
+            If another worker of the strategy is lost, or was started with something else.
         """
         from mri_tumor.model import build_model
 
         self._check_parameters()
+        # The workers can only meet before TensorFlow does anything else.
+        open_workers(self.strategy)
         labels = labelled(X, y)[1]
         classes, negative = find_classes(labels, negative_of(X, self.negative_class))
         spec = get_backbone(self.backbone)
@@ -310,7 +321,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         ------
         NotFittedError
             If there is no model yet.
-        CheckpointError, DataError, ImageError, ParameterError
+        CheckpointError, DataError, ImageError, ParameterError, WorkerError
             As in `fit`.
         """
         self._require_model()
@@ -359,7 +370,9 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
         from mri_tumor.training.fitting import FitOptions, train_stages
         from mri_tumor.training.identity import training_identity
 
-        with opened_checkpoint(checkpoint) as kept:
+        workers = open_workers(self.strategy)
+        chief = workers is None or workers.is_chief
+        with opened_checkpoint(checkpoint if chief else None) as kept:
             if kept is not None:
                 parameters = self.get_params(deep=False)
                 kept.begin(training_identity(parameters, plans, parts, self.model_))
@@ -376,6 +389,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
                     store=self._store(),
                     seed=self.seed,
                     show_progress=bool(self.verbose),
+                    workers=workers,
                 ),
                 history=self.history_,
                 checkpoint=kept,

@@ -43,6 +43,10 @@ class CheckpointError(MRITumorError, ValueError):
     """What an unfinished run left cannot be gone on from: in use, damaged, or of another run."""
 
 
+class WorkerError(MRITumorError, RuntimeError):
+    """Another worker of a training on several machines was lost, or trains something else."""
+
+
 class NotFittedError(MRITumorError, ValueError, AttributeError):
     """A model was asked for an answer before it was fitted or loaded."""
 

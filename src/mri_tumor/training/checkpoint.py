@@ -12,7 +12,7 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -66,6 +66,32 @@ class State:
 
 _LISTS = ("variables", "optimizer", "best_weights")
 _PLAIN = ("stage", "epoch", "best", "best_epoch", "history")
+
+
+def read_state(stream: IO[bytes]) -> State:
+    """Read a state as `Checkpoint.keep` writes it.
+
+    Parameters
+    ----------
+    stream : binary file object
+        The content of the file.
+
+    Returns
+    -------
+    State
+        What was kept.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile
+        If it is damaged.
+    """
+    with np.load(stream, allow_pickle=False) as content:
+        plain = json.loads(bytes(content["about"]).decode())
+        lists: dict[str, Any] = {
+            name: [content[f"{name}-{i}"] for i in range(plain["counts"][name])] for name in _LISTS
+        }
+    return State(**{name: plain[name] for name in _PLAIN}, **lists)
 
 
 class Checkpoint:
@@ -182,15 +208,20 @@ class Checkpoint:
             return None
         try:
             # NumPy leaves a file that it opened itself open where it turns out to be damaged.
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-                plain = json.loads(bytes(content["about"]).decode())
-                lists: dict[str, Any] = {
-                    name: [content[f"{name}-{i}"] for i in range(plain["counts"][name])]
-                    for name in _LISTS
-                }
-            return State(**{name: plain[name] for name in _PLAIN}, **lists)
+            with file.open("rb") as stream:
+                return read_state(stream)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             raise self._damaged(file) from None
+
+    def content(self) -> bytes | None:
+        """Return what `read_state` reads, for a process that cannot open the folder.
+
+        Raises
+        ------
+        CheckpointError
+            If it is damaged.
+        """
+        return None if self.state() is None else (self.folder / _STATE).read_bytes()
 
     def keep(self, state: State) -> None:
         """Put a state in the place of the last one.

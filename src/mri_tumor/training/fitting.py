@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import keras
 
 from mri_tumor.model import SplitModel, model_between, open_layers, seeded, split_model
 from mri_tumor.progress import say
+from mri_tumor.training.failures import losses_in_words, memory_in_words
 from mri_tumor.training.features import (
     FeatureBatches,
     Features,
@@ -26,7 +26,7 @@ from mri_tumor.training.loop import run_stage
 from mri_tumor.training.pipeline import FreshBatches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mri_tumor.training.augmentation import Variants
     from mri_tumor.training.checkpoint import Checkpoint
     from mri_tumor.training.loop import History, Stage
+    from mri_tumor.training.sharded import Share
+    from mri_tumor.training.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class FitOptions:
         Seed of the order and the dropout.
     show_progress : bool, default=False
         Show bars and lines on the terminal.
+    workers : Workers, optional
+        Devices and machines that share the training.
     """
 
     batch_size: int = 32
@@ -84,6 +88,7 @@ class FitOptions:
     store: Cache | None = None
     seed: int = 0
     show_progress: bool = False
+    workers: Workers | None = None
 
 
 @dataclass(frozen=True)
@@ -142,16 +147,48 @@ def train_stages(
         If there is too little memory.
     OSError
         If the disk is full.
+    ParameterError
+        If there are too few images for the workers.
+    WorkerError
+        If another worker is lost, or was started with other settings or images.
     """
+    if options.workers is None:
+        return _train(model, plans, [training, validation], variants, options, history, checkpoint)
+    from mri_tumor.training.sharded import Share, check_agreement
+
+    workers = options.workers
+    options = replace(options, show_progress=options.show_progress and workers.is_chief)
+    with losses_in_words():
+        check_agreement(workers, model, plans, (training, validation), options)
+        share = Share(workers, training, validation, variants, options)
+        parts = [share.parts["training"], share.parts["validation"]]
+        _train(model, plans, parts, share.variants, options, history, checkpoint, share)
+    return None
+
+
+def _train(  # noqa: PLR0917
+    model: keras.Model,
+    plans: Sequence[StagePlan],
+    pair: list[LabelledImages],
+    variants: Variants,
+    options: FitOptions,
+    history: History,
+    checkpoint: Checkpoint | None,
+    share: Share | None = None,
+) -> None:
+    """Do the work of `train_stages`, on the images of this process."""
     open_layers(model, max(plan.n_open for plan in plans))
     split = split_model(model) if options.cache else None
-    parts = {"training": training, "validation": validation}
-    kept = checkpoint.state() if checkpoint else None
+    parts = dict(zip(("training", "validation"), pair, strict=True))
+    if share is not None:
+        kept = share.kept(checkpoint)
+    else:
+        kept = checkpoint.state() if checkpoint else None
     if kept is not None:
         history.clear()
         history.update(kept.history)
     with (
-        _memory_in_words(),
+        memory_in_words(),
         seeded(options.seed),
         tempfile.TemporaryDirectory(prefix="mri-tumor-") as folder,
     ):
@@ -165,7 +202,9 @@ def train_stages(
             if kept is not None and index < kept.stage:
                 continue
             open_layers(model, plan.n_open)
-            learner, batches = _stage_input(model, split, features, parts, variants, options)
+            learner, batches = _stage_input(
+                model, split, features, parts, variants, options, share
+            )
             run_stage(
                 learner,
                 plan.stage,
@@ -175,19 +214,8 @@ def train_stages(
                 checkpoint=checkpoint,
                 index=index,
                 kept=kept if kept is not None and index == kept.stage else None,
+                trainer=share.trainer if share is not None else None,
             )
-
-
-@contextlib.contextmanager
-def _memory_in_words() -> Iterator[None]:
-    """Turn TensorFlow's way of saying that memory has run out into Python's."""
-    import tensorflow as tf
-
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError:
-        message = "out of memory while training. Use a smaller batch_size or input_size."
-        raise MemoryError(message) from None
 
 
 def _features(  # noqa: PLR0917
@@ -232,27 +260,34 @@ def _stage_input(  # noqa: PLR0917
     parts: dict[str, LabelledImages],
     variants: Variants,
     options: FitOptions,
+    share: Share | None,
 ) -> tuple[keras.Model, list[Any]]:
     """Return what learns in a stage, and its batches of training and validation."""
     if cached is None:
         # Compiled on a view of it, so that the model is saved without its training.
-        return keras.Model(model.inputs, model.outputs[0]), [
+        learner = keras.Model(model.inputs, model.outputs[0])
+        batches: list[Any] = [
             FreshBatches(part, variants, batch_size=options.batch_size, plain=name == "validation")
             for name, part in parts.items()
         ]
-    split = split_model(model)
-    assert split is not None  # noqa: S101
-    if split.cut != cached.cut:
-        # The head alone learns: run the rest of the backbone over the cached tensors, once.
-        rest = model_between(model, cached)
-        features = {name: continue_features(rest, found) for name, found in features.items()}
-    return split.open, [
-        FeatureBatches(
-            features[name],
-            part.targets,
-            part.weights,
-            batch_size=options.batch_size,
-            seed=options.seed if name == "training" else None,
-        )
-        for name, part in parts.items()
-    ]
+    else:
+        split = split_model(model)
+        assert split is not None  # noqa: S101
+        learner = split.open
+        if split.cut != cached.cut:
+            # The head alone learns: run the rest of the backbone over the cached tensors, once.
+            rest = model_between(model, cached)
+            features = {name: continue_features(rest, found) for name, found in features.items()}
+        batches = [
+            FeatureBatches(
+                features[name],
+                part.targets,
+                part.weights,
+                batch_size=options.batch_size,
+                seed=options.seed if name == "training" else None,
+            )
+            for name, part in parts.items()
+        ]
+    if share is not None:
+        batches[0] = share.batches(features.get("training"))
+    return learner, batches

@@ -57,6 +57,8 @@ def training_identity(
 
     plain = {k: _plain(v) for k, v in parameters.items() if k not in _WITHOUT_EFFECT}
     plain["cache"] = bool(parameters.get("cache"))  # where it is has no effect
+    # Any number of devices takes the same steps.
+    plain["strategy"] = "shared" if parameters.get("strategy") else None
     return {
         "mri-tumor": __version__,
         **plain,

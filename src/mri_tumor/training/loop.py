@@ -12,8 +12,8 @@ import numpy as np
 from mri_tumor.errors import CheckpointError
 from mri_tumor.progress import progress_bar, say
 from mri_tumor.training.checkpoint import State
-from mri_tumor.training.judging import judge
 from mri_tumor.training.losses import MarginalCrossentropy, allowed_accuracy
+from mri_tumor.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,14 +65,14 @@ class Stage:
 class Judge(keras.callbacks.Callback):
     """Put the figures of the validation part among those of the epoch; comes first."""
 
-    def __init__(self, validation: Any) -> None:
+    def __init__(self, validation: Any, trainer: Trainer) -> None:
         super().__init__()
-        self.validation = validation
+        self.validation, self.trainer = validation, trainer
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Add ``val_loss``, ``val_accuracy`` and ``val_calibrated_loss``."""
         assert logs is not None  # noqa: S101
-        logs.update(judge(self.model, self.validation))
+        logs.update(self.trainer.judge(self.model, self.validation))
 
 
 class BestEpoch(keras.callbacks.Callback):
@@ -159,7 +159,6 @@ class _Keeper(keras.callbacks.Callback):
 
 def _restore(model: keras.Model, state: State, best: BestEpoch) -> None:
     """Put a model and what watches over it back to the end of an epoch."""
-    model.optimizer.build(model.trainable_variables)
     pairs = ((model.variables, state.variables), (model.optimizer.variables, state.optimizer))
     for variables, values in pairs:
         if [tuple(one.shape) for one in variables] != [value.shape for value in values]:
@@ -194,6 +193,7 @@ def run_stage(
     checkpoint: Checkpoint | None = None,
     index: int = 0,
     kept: State | None = None,
+    trainer: Trainer | None = None,
 ) -> int:
     """Train a model for one stage.
 
@@ -217,6 +217,8 @@ def run_stage(
         Which stage it is.
     kept : State, optional
         Goes on from the end of this epoch of the stage.
+    trainer : Trainer, optional
+        Shares the epochs with other devices or machines; by default Keras runs them here.
 
     Returns
     -------
@@ -225,20 +227,24 @@ def run_stage(
     """
     import tensorflow as tf
 
+    trainer = trainer or Trainer()
+    whole, model = model, trainer.adopt(model)
     schedule = _schedule(stage, stage.epochs * len(training))
-    model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=stage.weight_decay)
-        if stage.weight_decay
-        else keras.optimizers.Adam(schedule),
-        loss=MarginalCrossentropy(stage.gamma, smoothing=stage.smoothing),
-        metrics=[keras.metrics.MeanMetricWrapper(allowed_accuracy, name="accuracy")],
-        # XLA is several times slower on processors; on a GPU let Keras decide.
-        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
-    )
+    with trainer.scope():
+        model.compile(
+            optimizer=keras.optimizers.AdamW(schedule, weight_decay=stage.weight_decay)
+            if stage.weight_decay
+            else keras.optimizers.Adam(schedule),
+            loss=MarginalCrossentropy(stage.gamma, smoothing=stage.smoothing),
+            metrics=[keras.metrics.MeanMetricWrapper(allowed_accuracy, name="accuracy")],
+            # XLA is several times slower on processors; on a GPU let Keras decide.
+            jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
+        )
+        model.optimizer.build(model.trainable_variables)
     if kept is None:
         best = BestEpoch(
             stage.patience,
-            best=judge(model, validation)["val_calibrated_loss"],
+            best=trainer.judge(model, validation)["val_calibrated_loss"],
             last=not stage.keep_best,
         )
     else:
@@ -249,7 +255,7 @@ def run_stage(
     label = {"head": "Training the head", "finetune": "Fine-tuning"}.get(stage.name, stage.name)
     with progress_bar(label, stage.epochs, show=show_progress, unit="epochs") as advance:
         advance(done)
-        callbacks = [Judge(validation), best, Reporter(stage, history, advance)]
+        callbacks = [Judge(validation, trainer), best, Reporter(stage, history, advance)]
         if checkpoint is not None:
             callbacks.append(_Keeper(checkpoint, index, best, history))
         if hasattr(training, "start_epoch"):
@@ -258,14 +264,8 @@ def run_stage(
             # It was stopped between the end of this stage and the next epoch.
             model.set_weights(best.weights)
         else:
-            model.fit(
-                training,
-                initial_epoch=done,
-                epochs=stage.epochs,
-                shuffle=False,
-                callbacks=callbacks,
-                verbose=0,
-            )
+            trainer.fit(model, training, first=done, epochs=stage.epochs, callbacks=callbacks)
+    trainer.give_back(model, whole)
     chosen = f"epoch {best.best_epoch + 1}" if best.best_epoch >= 0 else "the model as it was"
     epochs = len(history["loss"]) - first
     say(
