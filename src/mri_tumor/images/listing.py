@@ -17,7 +17,11 @@ Skip = Callable[[Path, str], None]
 
 
 def list_images(
-    folder: str | os.PathLike[str], *, recursive: bool = True, on_skip: Skip | None = None
+    folder: str | os.PathLike[str],
+    *,
+    recursive: bool = True,
+    on_skip: Skip | None = None,
+    also: frozenset[str] = frozenset(),
 ) -> Iterator[Path]:
     """Yield the image files of a folder in a fixed order, as they are found.
 
@@ -38,6 +42,8 @@ def list_images(
         Called with the path and the reason, in words, for each link or folder that is left
         out for safety or cannot be read. By default a folder that cannot be read is an
         error, and links are left out silently.
+    also : frozenset of str, optional
+        Further endings of names, in lower case, whose files are yielded as well.
 
     Yields
     ------
@@ -62,10 +68,12 @@ def list_images(
         raise refusal(name, "does not exist", "Check the path")
     if not root.is_dir():
         raise refusal(name, "is no folder", "Pass a folder, or read the file by read_image")
-    return _walk(root, Path(os.path.realpath(root)), recursive, on_skip)
+    return _walk(root, Path(os.path.realpath(root)), recursive, on_skip, also)
 
 
-def _walk(root: Path, real_root: Path, recursive: bool, on_skip: Skip | None) -> Iterator[Path]:
+def _walk(
+    root: Path, real_root: Path, recursive: bool, on_skip: Skip | None, also: frozenset[str]
+) -> Iterator[Path]:
     # A stack instead of recursion: folders may lie deeper than Python's own stack.
     pending = [_entries(root, on_skip)]
     while pending:
@@ -88,7 +96,7 @@ def _walk(root: Path, real_root: Path, recursive: bool, on_skip: Skip | None) ->
             continue
         elif not entry.is_file(follow_symlinks=False):
             continue
-        if _is_image(path):
+        if path.suffix.lower() in also or _is_image(path):
             yield path
 
 

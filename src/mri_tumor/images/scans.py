@@ -129,6 +129,36 @@ def find_scans(
             yield _alone(path, _kind(path), plane)
 
 
+def scans_among(files: Sequence[Path], *, plane: Plane | None = None) -> Iterator[Scan]:
+    """Yield the images and volumes among some files, as `find_scans` finds them in a tree.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        As `list_images` yields them. DICOM images of one folder make volumes, so all of them
+        must be there.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        How to cut NIfTI volumes; axial by default.
+
+    Yields
+    ------
+    Scan
+        An image or a volume.
+    """
+    kinds = {path: _kind(path) for path in files}
+    # A link may lead to another folder of the tree, so it is no part of a series here.
+    dicom = {path for path in files if kinds[path] == "DICOM" and not path.is_symlink()}
+    folders: dict[Path, list[Path]] = {}
+    for path in files:
+        if path in dicom:
+            folders.setdefault(path.parent, []).append(path)
+    for path in files:
+        if path not in dicom:
+            yield _alone(path, kinds[path], plane)
+        elif path == folders[path.parent][0]:
+            yield from _series_and_loose(path.parent, folders[path.parent])
+
+
 def uploaded_scans(
     uploads: Sequence[Upload], *, plane: Plane | None = None, **limits: int
 ) -> Iterator[Scan]:
@@ -191,12 +221,12 @@ def _in_tree(root: Path, plane: Plane | None, on_skip: Skip | None) -> Iterator[
         elif path.parent not in series_folders:
             # Its other files come along here, and are passed over when the listing meets them.
             series_folders.add(path.parent)
-            yield from _series_and_loose(path.parent)
+            own = list_images(path.parent, recursive=False, on_skip=lambda *_: None)
+            files = [one for one in own if not one.is_symlink() and _kind(one) == "DICOM"]
+            yield from _series_and_loose(path.parent, files)
 
 
-def _series_and_loose(folder: Path) -> Iterator[Scan]:
-    own = list_images(folder, recursive=False, on_skip=lambda *_: None)
-    files = [path for path in own if not path.is_symlink() and _kind(path) == "DICOM"]
+def _series_and_loose(folder: Path, files: list[Path]) -> Iterator[Scan]:
     volumes: list[Callable[[], Volume]] = []
     loose = files
     if 1 < len(files) <= MAX_SERIES_FILES:
