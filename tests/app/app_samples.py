@@ -6,6 +6,7 @@ import io
 import nibabel
 import numpy as np
 from PIL import Image
+from scan_samples import dicom
 
 from mri_tumor.app.samples import sample_scans
 
@@ -29,3 +30,16 @@ def volume(n_slices=6):
     # Axial slices are shown with rows from front to back and columns from right to left.
     body = body[::-1, ::-1].transpose(1, 0, 2).astype(np.int16)
     return gzip.compress(nibabel.Nifti1Image(body, np.diag([2.0, 2.0, 4.0, 1.0])).to_bytes())
+
+
+def series(n_slices=3):
+    """DICOM files of one series of drawn slices, by name."""
+    pixels = drawn(0).astype(np.uint16) * 4
+    return {
+        f"IM{at}": dicom(
+            pixels + at, InstanceNumber=at + 1, SOPInstanceUID=f"1.2.{at + 1}",
+            ImagePositionPatient=[0, 0, 4.0 * at], PixelSpacing=[1, 1],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        )
+        for at in range(n_slices)
+    }  # fmt: skip

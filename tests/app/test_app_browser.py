@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from app_samples import drawn, png, volume
+from app_samples import drawn, png, series, volume
+from scan_samples import SECRET
+
+from mri_tumor.bundle import packaged_bundle
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("streamlit")
@@ -180,6 +183,44 @@ def test_a_volume_has_a_slider(visit):
     page.get_by_text(re.compile("^Slice 0: .*")).wait_for()
     settled(page)
     assert page.get_by_alt_text("The scan with a heatmap").count() == 0
+
+
+def test_a_dicom_file_is_an_image_and_a_folder_of_a_series_a_volume(visit, tmp_path):
+    page = visit()
+    files = series()
+    upload(page, ("IM0", "application/dicom", files["IM0"]))
+    page.get_by_alt_text("The scan with a heatmap").wait_for()
+    assert page.get_by_role("slider", name="Slice").count() == 0
+    study = tmp_path / "study"
+    study.mkdir()
+    for name, content in files.items():
+        (study / name).write_bytes(content)
+    page.get_by_text("Folder", exact=True).first.click()
+    page.get_by_text("A folder, such as a DICOM series").first.wait_for()
+    page.locator("input[type=file]").first.set_input_files(study)
+    page.get_by_role("slider", name="Slice").wait_for()
+    settled(page)
+    assert page.get_by_text(re.compile("decided for the volume")).is_visible()
+    assert SECRET not in page.content()
+
+
+def test_a_model_of_ones_own_answers(visit, tmp_path):
+    own = shutil.copytree(packaged_bundle("brain-mri"), tmp_path / "own")
+    metadata = json.loads((own / "metadata.json").read_text())
+    metadata["threshold"] = 0.37
+    (own / "metadata.json").write_text(json.dumps(metadata))
+    page = visit()
+    choose(page, "Model", "Another folder")
+    folder = page.get_by_role("textbox", name="Folder of the model")
+    folder.fill(str(own))
+    folder.press("Enter")
+    page.get_by_text("Calls a tumour from 37% on").wait_for()
+    upload(page, image("scan.png"))
+    page.get_by_test_id("stMetric").wait_for()
+    folder.fill(str(tmp_path / "nothing"))
+    folder.press("Enter")
+    page.get_by_test_id("stAlert").filter(has_text="nothing").wait_for()
+    assert page.get_by_test_id("stMetric").count() == 0
 
 
 def choose(page, box, name):

@@ -8,9 +8,9 @@ import threading
 
 import numpy as np
 import pytest
-from app_samples import drawn, png, volume
+from app_samples import drawn, png, series, volume
 from PIL import Image
-from scan_samples import SECRET, dicom
+from scan_samples import SECRET
 
 from mri_tumor.answers.rule import DecisionRule
 from mri_tumor.app import settings as app_settings
@@ -134,18 +134,7 @@ def test_table_and_csv_hold_every_answer(model, samples):
 
 
 def test_a_dicom_series_is_one_case_and_names_no_patient(model):
-    pixels = drawn(0).astype(np.uint16) * 4
-    uploads = [
-        Upload(
-            f"IM{at}",
-            dicom(
-                pixels + at, InstanceNumber=at + 1, SOPInstanceUID=f"1.2.{at + 1}",
-                ImagePositionPatient=[0, 0, 4.0 * at], PixelSpacing=[1, 1],
-                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-            ),
-        )
-        for at in range(3)
-    ]  # fmt: skip
+    uploads = [Upload(name, content) for name, content in series().items()]
     uploads.append(Upload("cut.dcm", uploads[0].data[:4000]))
     cases = assess_cases(model, list(uploaded_scans(uploads)))
     assert [(case.name, len(case.pictures)) for case in cases] == [("series", 3), ("cut.dcm", 1)]
