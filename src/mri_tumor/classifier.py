@@ -16,7 +16,8 @@ from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.bundle import packaged_bundle
 from mri_tumor.caching import Cache
 from mri_tumor.errors import NotFittedError, ParameterError
-from mri_tumor.examining import EXPLANATION, Examines
+from mri_tumor.examining import Examines
+from mri_tumor.explain.options import EXPLANATION
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.labelled import (
     describe_data,

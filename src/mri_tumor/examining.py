@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mri_tumor.data.overlap import SeenImages
 from mri_tumor.data.splits import LeakWarning
-from mri_tumor.errors import ParameterError
+from mri_tumor.explain.options import EXPLANATION
 from mri_tumor.images.collection import as_collection, prepared_batches
 from mri_tumor.labelled import fingerprints, groups_of, labelled
 from mri_tumor.training.targets import encode
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from mri_tumor.evaluation import EvaluationReport
     from mri_tumor.explain.heatmap import Heatmap
     from mri_tumor.images.preprocessing import Geometry, Preprocessing
-
-
-EXPLANATION = "layer_cam"
-"""Method that explains a model by default, unless its bundle names another."""
 
 
 class Examines:
@@ -166,44 +163,26 @@ class Examines:
         NotFittedError
             If there is no model yet.
         """
-        from mri_tumor.explain import Heatmap, explain_batch, get_method
+        from mri_tumor.explain import explain_batch, get_method
+        from mri_tumor.explain.prepared import explain_images
 
         classes = [str(name) for name in self._require_model()]
-        images = as_collection(X)
         if method is None:
             method = self.explanation_
             if method == EXPLANATION and options.get("layer") is None:
                 options.setdefault("strides", "fine")
         name = get_method(method).__name__
-        many = isinstance(target, (list, tuple)) or (
-            isinstance(target, np.ndarray) and target.ndim == 1
+        explained = partial(
+            explain_batch,
+            self.model_,
+            method=name,
+            class_names=classes,
+            negative_class=self.negative_class_,
+            **options,
         )
-        if many and len(target) != len(images):
-            message = (
-                f"target: {len(target)} targets for {len(images)} images. Pass one for all, or "
-                "one for each."
-            )
-            raise ParameterError(message)
-        heatmaps: list[Heatmap] = []
-        for batch in prepared_batches(images, self.preprocessing_):
-            for error in batch.errors.values():
-                raise error
-            found = explain_batch(
-                self.model_,
-                batch.values,
-                method=name,
-                target=[target[i] for i in batch.indices] if many else target,
-                class_names=classes,
-                negative_class=self.negative_class_,
-                **options,
-            )
-            heatmaps += [
-                Heatmap(geometry.to_original(values), target=chosen, method=name, image=image)
-                for values, chosen, geometry, image in zip(
-                    found.maps, found.targets, batch.geometries, batch.originals, strict=True
-                )
-            ]
-        return heatmaps
+        return explain_images(
+            explained, as_collection(X), self.preprocessing_, target=target, method=name
+        )
 
     def prepare(
         self, X: Any

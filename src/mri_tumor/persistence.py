@@ -18,7 +18,7 @@ from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.backbones.registry import absent_backbone
 from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
 from mri_tumor.errors import BackboneError, BundleError
-from mri_tumor.examining import EXPLANATION
+from mri_tumor.explain.options import EXPLANATION
 from mri_tumor.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:

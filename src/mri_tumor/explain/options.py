@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+EXPLANATION = "layer_cam"
+"""Method that explains a model by default, unless its bundle names another."""
+
+
 class TargetOptions(TypedDict, total=False):
     """Options that every method takes.
 

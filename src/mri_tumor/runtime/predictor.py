@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from mri_tumor.answers.predictor import PredictsFromImages
 from mri_tumor.answers.stored import read_gate, read_rule
 from mri_tumor.bundle import MODEL, Bundle, find_bundle, read_bundle
 from mri_tumor.errors import BundleError, ParameterError
-from mri_tumor.images.collection import as_collection, prepared_batches
+from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.runtime.engines import ENGINES, engine_spec, open_engine
 from mri_tumor.runtime.parts import read_head
@@ -141,8 +142,8 @@ class Runtime(PredictsFromImages):
         ParameterError
             If the target, the method or an option is not known.
         """
-        from mri_tumor.explain.heatmap import Heatmap
         from mri_tumor.explain.pooled_cam import pooled_grad_cam, pooled_head_cam, pooled_occlusion
+        from mri_tumor.explain.prepared import explain_images
         from mri_tumor.explain.registry import get_method
 
         name = get_method(method or self.explanation_).__name__
@@ -156,36 +157,22 @@ class Runtime(PredictsFromImages):
             )
             raise ParameterError(message)
         ways = {"grad_cam": pooled_grad_cam, "head_cam": pooled_head_cam}
-        explained = ways.get(name, pooled_occlusion)
-        images = as_collection(X)
-        many = isinstance(target, (list, tuple, np.ndarray))
-        if many and len(target) != len(images):
-            message = (
-                f"target: {len(target)} targets for {len(images)} images. Pass one for all, or "
-                "one for each."
-            )
-            raise ParameterError(message)
-        head = read_head(self._bundle)
-        heatmaps: list[Heatmap] = []
-        for batch in prepared_batches(images, self.preprocessing_, batch_size=self._batch_size):
-            for error in batch.errors.values():
-                raise error
-            found = explained(
-                self._network,
-                head,
-                batch.values,
-                target=[target[i] for i in batch.indices] if many else target,
-                class_names=[str(one) for one in self.classes_],
-                negative_class=self.negative_class_,
-                **options,
-            )
-            heatmaps += [
-                Heatmap(geometry.to_original(values), target=chosen, method=name, image=image)
-                for values, chosen, geometry, image in zip(
-                    found.maps, found.targets, batch.geometries, batch.originals, strict=True
-                )
-            ]
-        return heatmaps
+        run = partial(
+            ways.get(name, pooled_occlusion),
+            self._network,
+            read_head(self._bundle),
+            class_names=[str(one) for one in self.classes_],
+            negative_class=self.negative_class_,
+            **options,
+        )
+        return explain_images(
+            run,
+            as_collection(X),
+            self.preprocessing_,
+            target=target,
+            method=name,
+            batch_size=self._batch_size,
+        )
 
     def _answering(self, threshold: float | None = None) -> Answering:
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)
