@@ -15,6 +15,7 @@ from mri_tumor.cli.main import commands
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("[eht]*/*.md"))]
 PAGES += sorted((ROOT / "docs" / "reference").glob("*.md"))
+LINKED = [*PAGES, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))]
 SUBPACKAGES = (
     "data", "images", "evaluation", "explain", "gate", "plots", "phantoms", "backbones",
     "export", "runtime", "answers",
@@ -61,6 +62,40 @@ def test_the_configuration_file_of_the_reference_is_valid(tmp_path):
     read_config(context, None, place)
     assert context.default_map["finetune_epochs"] == "3"
     assert len(context.default_map) == len(content.strip().splitlines())
+
+
+def anchors(text):
+    """Return the anchors of a page's headings, as Sphinx and most hosts make them."""
+    titles = re.findall(
+        r"^#+ (.*)$",
+        re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL),
+        re.MULTILINE,
+    )
+    plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in titles)
+    return {title.strip().replace(" ", "-") for title in plain}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.name)
+def test_links_within_the_project_lead_somewhere(page):
+    text = re.sub(
+        r"^```.*?^```|`[^`\n]*`",
+        "",
+        page.read_text(encoding="utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        place = (page.parent / file).resolve() if file else page
+        if place.parent.name == "auto_tutorials":  # made by the build
+            place = ROOT / "examples" / "tutorials" / f"{place.stem}.py"
+        good = place.exists()
+        if good and anchor and place.suffix == ".md":
+            good = anchor in anchors(place.read_text(encoding="utf-8"))
+        broken += [] if good else [target]
+    assert broken == []
 
 
 def has(module, name):
