@@ -28,6 +28,7 @@ from .errors import MRITumorError as MRITumorError
 from .errors import NotFittedError as NotFittedError
 from .errors import ParameterError as ParameterError
 from .errors import WeightsError as WeightsError
+from .errors import WorkerError as WorkerError
 from .evaluation import Comparison as Comparison
 from .evaluation import ConformalRule as ConformalRule
 from .evaluation import EvaluationReport as EvaluationReport
@@ -52,5 +53,7 @@ from .leakage import LeakMeasurement as LeakMeasurement
 from .leakage import measure_leak as measure_leak
 from .phantoms import Phantoms as Phantoms
 from .phantoms import make_phantoms as make_phantoms
+from .scale import ScoringReport as ScoringReport
+from .scale import score_dataset as score_dataset
 
 __version__: str

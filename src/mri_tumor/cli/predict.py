@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mri_tumor.cli.archive import is_archive_run, predict_archive
 from mri_tumor.cli.options import (
     STRICT_FAILED,
-    inputs_argument,
     json_option,
     load_predictor,
     model_option,
@@ -39,13 +39,24 @@ _SHOWN = 20
 
 
 @click.command()
-@inputs_argument
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
 @model_option
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write rows to FILE.jsonl, FILE.csv or FILE.parquet as they come.",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write rows to PATH.jsonl, PATH.csv or PATH.parquet as they come; a PATH without an "
+    "ending is a folder of Parquet parts, for archives.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["ray"]),
+    help="Work in actors of Ray Data, here or on the cluster at RAY_ADDRESS.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Actors of --engine, with a processor each; by default one for each processor.",
 )
 @click.option(
     "--resume", is_flag=True, help="Go on with --output where an earlier run was stopped."
@@ -63,11 +74,13 @@ _SHOWN = 20
 @click.option("--strict", is_flag=True, help="Exit with 3 if an image was refused or unreadable.")
 @json_option
 def predict(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     model: str,
     output: Path | None,
     plane: Any,
     *,
+    engine: Any,
+    workers: int | None,
     resume: bool,
     threshold: float | None,
     strict: bool,
@@ -77,22 +90,34 @@ def predict(
 
     INPUT is an image file, or a folder of any size. A volume (NIfTI, several frames, a DICOM
     series in a folder) gets a row for each slice and one for itself. With --output a run that
-    was stopped, or killed, goes on by the same command with --resume.
+    was stopped, or killed, goes on by the same command with --resume. With a folder for
+    --output, INPUT may also be a tar or Parquet shard of images, or a URL such as s3://.
 
     \b
     Examples:
       mri-tumor predict scan.png
       mri-tumor predict scans/ --json > answers.jsonl
       mri-tumor predict archive/ --output answers.csv --resume
+      mri-tumor predict archive/ --output answers --engine ray
     """
     if resume and output is None:
         raise click.UsageError("--resume goes on with a file: name it by --output.")
+    if workers is not None and engine is None:
+        raise click.UsageError("--workers is for --engine.")
     left_out: list[str] = []
-    scans = _found(inputs, plane, left_out)
-    if output is None:
-        counts = _to_screen(scans, model, threshold, as_json)
+    if is_archive_run(inputs, output, engine):
+        assert output is not None  # noqa: S101
+        counts = predict_archive(
+            inputs, output, model=model, engine=engine, workers=workers, resume=resume,
+            threshold=threshold, plane=plane, as_json=as_json,
+        )  # fmt: skip
     else:
-        counts = _to_file(scans, inputs, model, output, threshold, resume, as_json)
+        paths = tuple(map(Path, inputs))
+        scans = _found(paths, plane, left_out)
+        if output is None:
+            counts = _to_screen(scans, model, threshold, as_json)
+        else:
+            counts = _to_file(scans, paths, model, output, threshold, resume, as_json)
     for reason in left_out[:_SHOWN]:
         click.echo(f"left out: {reason}", err=True)
     if len(left_out) > _SHOWN:

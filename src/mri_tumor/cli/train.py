@@ -70,6 +70,12 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option(
+    "--strategy",
+    type=click.Choice(["mirrored", "multi-worker"]),
+    help="Share the training: with all graphics processors here, or with the machines that "
+    "TF_CONFIG lists. Give all of them the same command; the first one writes.",
+)
 @click.option("--patience", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--class-weight", type=click.Choice(["balanced", "none"]), default="none")
 @click.option("--focal-gamma", type=click.FloatRange(min=0), default=0.0, show_default=True)
@@ -138,6 +144,7 @@ def train(
     seed: int,
     augmentation: str,
     class_weight: str,
+    strategy: str | None,
     sensitivity: float | None,
     specificity: float | None,
     coverage: float,
@@ -161,8 +168,14 @@ def train(
         raise click.UsageError("Give --sensitivity or --specificity: a threshold keeps one.")
     if split is not None and new_split:
         raise click.UsageError("Give --split or --new-split, not both.")
-    from mri_tumor.framework import load_quietly
+    from mri_tumor.framework import load_quietly, silent_stderr
+    from mri_tumor.training.workers import is_chief, open_workers
 
+    if strategy == "multi-worker":
+        click.echo("Meeting the other workers.", err=True)
+    # They can only meet before TensorFlow does anything else.
+    with silent_stderr():
+        open_workers(strategy)
     load_quietly()
     from mri_tumor.classifier import TumorClassifier
     from mri_tumor.reporting import describe_decisions
@@ -187,9 +200,14 @@ def train(
         class_weight=None if class_weight == "none" else class_weight,
         cache=not no_cache,
         seed=seed,
+        strategy=strategy,
         verbose=1,
         **settings,
     )
+    if not is_chief(strategy):
+        classifier.fit(dataset.train, validation_data=choosing)
+        say("This worker is done: the first one measures and saves the model.")
+        return 0
     with unfinished(output, resume=resume) as kept:
         classifier.fit(dataset.train, validation_data=choosing, checkpoint=kept)
         classifier.verbose = 0
