@@ -21,7 +21,7 @@ from mri_tumor.cli.options import json_option, seed_option, write_json
 @seed_option
 @json_option
 def demo(output: Path, images: int, seed: int, *, as_json: bool) -> None:
-    """Run the whole way on synthetic images, offline, in about two minutes.
+    """Run the whole way on synthetic images, offline, in some minutes.
 
     Draws images, trains, fine-tunes, evaluates, predicts, explains, and saves the model and
     the figures.
