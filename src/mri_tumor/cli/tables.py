@@ -71,7 +71,7 @@ def draw_table(header: Row, rows: Sequence[Row], *, title: str = "", err: bool =
         pad_edge=False,
     )
     for number, head in enumerate(header):
-        numbers = number > 0 and all(_NUMBER.match(row[number]) for row in rows)
+        numbers = bool(head) and number > 0 and all(_NUMBER.match(row[number]) for row in rows)
         table.add_column(Text(head), justify="right" if numbers else "left")
     for row in rows:
         # As Text, so that brackets are not taken for markup.

@@ -175,10 +175,12 @@ def _copies(report: "AuditReport") -> tuple[list[list[str]], list[str]]:
 def _leaks(report: "AuditReport") -> list[str]:
     parts = [part for part in report.dataset.counts() if part]
     if len(parts) < 2:
-        return ["The data names no split. write_split writes one that has no leak."]
+        return [
+            "The data names no split. write_split, or --split FILE, writes one that has no leak."
+        ]
     if not report.leaks:
         return [f"No leak between {', '.join(parts)}."]
-    return [f"LEAK: {report.leaks}. write_split writes a split that has none."]
+    return [f"LEAK: {report.leaks}. write_split, or --split FILE, writes a split that has none."]
 
 
 def _conflicts(report: "AuditReport") -> list[str]:
