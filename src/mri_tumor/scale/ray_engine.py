@@ -104,7 +104,8 @@ def score_by_ray(
             fn_constructor_args=(scoring,),
             batch_size=1,
             batch_format="pyarrow",
-            concurrency=count,
+            # At least one: an archive of one part gives no more than one anything to do.
+            concurrency=(1, count, count),
             num_cpus=1,
         )
         for table in made.iter_batches(batch_size=1, batch_format="pyarrow", prefetch_batches=0):
@@ -169,6 +170,8 @@ def _ray(workers: int | None) -> Iterator[Any]:
     """Give Ray, connected to a cluster or started here; what was started here is ended."""
     # Ray sends statistics of use to its makers unless told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # It warns of what cannot happen here: what its actors are made with stays with this process.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data
