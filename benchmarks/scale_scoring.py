@@ -85,9 +85,8 @@ def run(tree, output, *, model, workers=None, kill_behind=None):
         for one in _tree(caller):
             try:
                 times = one.cpu_times()
-                key = one.pid
-                spent[key] = times.user + times.system
                 kind = "caller" if one.pid == process.pid else _kind(one)
+                spent[kind, one.pid] = times.user + times.system
                 peaks[kind] = max(peaks.get(kind, 0), one.memory_info().rss)
             except psutil.Error:
                 continue
@@ -114,6 +113,10 @@ def run(tree, output, *, model, workers=None, kill_behind=None):
         "seconds_to_first_part": None if first is None else round(first, 2),
         "scoring_seconds": report["seconds"],
         "cpu_seconds": round(sum(spent.values()), 2),
+        "cpu_seconds_of_caller": round(spent["caller", process.pid], 2),
+        "cpu_seconds_of_actors": round(
+            sum(value for (kind, _), value in spent.items() if kind == "actor"), 2
+        ),
         "peak_mb": {kind: round(peak / 2**20) for kind, peak in peaks.items()},
         "killed": killed is not None,
     }
@@ -191,7 +194,38 @@ def archive(options, work, model):
         run(tree, work / "ray", model=model, workers=workers, kill_behind=parts // 2),
         run(tree, work / "none", model=model),
     ]
-    return rows, same_rows(work / "ray", work / "none")
+    return rows, same_rows(work / "ray", work / "none") | single(tree, work / "none", work)
+
+
+def single(tree, output, work):
+    """Measure what one process does for all: listing and committing, and what is kept."""
+    from collections import Counter
+
+    from mri_tumor.scale.manifest import Manifest
+    from mri_tumor.scale.parts import find_parts
+    from mri_tumor.scale.scorer import Scored
+
+    began = time.process_time()
+    parts = list(find_parts([str(tree)], size=1000))
+    listing = time.process_time() - began
+    n_files = sum(len(part.names) for part in parts)
+    files = sorted(output.glob("*.parquet"))
+    content = files[0].read_bytes()
+    began = time.perf_counter()
+    with Manifest(work / "commits", {}) as manifest:
+        for part in parts:
+            manifest.commit(
+                Scored(part=part, content=content, rows=1000, counts=Counter(ok=1000), worker=0)
+            )
+    return {
+        "listed_per_cpu_second": round(n_files / listing),
+        "parts_committed_per_second": round(len(parts) / (time.perf_counter() - began), 1),
+        "bytes_written_per_image": round(sum(p.stat().st_size for p in files) / n_files, 1),
+        "manifest_bytes_per_part": round((output / "manifest.jsonl").stat().st_size / len(parts)),
+        "bytes_read_per_image": round(
+            sum(Path(name).stat().st_size for name in parts[0].names) / len(parts[0].names)
+        ),
+    }
 
 
 def growth(options, work, model):
