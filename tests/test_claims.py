@@ -44,6 +44,7 @@ NO_MEASUREMENT = (
     r"2% of the images", r"The 95% that were aimed at", r"the 99% that were aimed at",
     r"refuse 1% of scans", r"more than 200 MB",
     r"arXiv:[\d.]+", r"doi\.org/\S+", 
+    r"100 million", r"For\s+100,000 files",  # sizes that were asked for
     # Counts of the data's own tables, and of a part of them.
     r"[\d,]+ \| (?:all classes|\*tumour\*|where to take)", r"2,500\s+images", r"\(1,455 with a tumour\)",
 )  # fmt: skip
