@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="kinds of rows to leave out")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
     parser.add_argument("--healthy-weight", type=float, default=2.0)
-    parser.add_argument("--looking", type=float, default=0.0, help="weight of the cells' loss")
+    parser.add_argument("--looking", type=float, default=0.5, help="weight of the cells' loss")
     parser.add_argument("--sets", type=int, default=1, help="sets of variants to learn from")
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--last", action="store_true", help="keep the last epoch, not the best")
