@@ -44,7 +44,7 @@ class CheckpointError(MRITumorError, ValueError):
 
 
 class WorkerError(MRITumorError, RuntimeError):
-    """Another worker of a training on several machines was lost, or trains something else."""
+    """Other workers cannot be reached, were lost, or were started with something else."""
 
 
 class NotFittedError(MRITumorError, ValueError, AttributeError):

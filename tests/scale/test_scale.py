@@ -321,6 +321,7 @@ def _ray():
 # Ray leaves sockets and files of its own to the garbage collector.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.usefixtures("_ray")
 class TestRay:
     def test_ray_gives_the_same_rows_and_goes_on_where_another_engine_was(

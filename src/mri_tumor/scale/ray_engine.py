@@ -9,7 +9,14 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from mri_tumor.errors import CheckpointError, ImageError, MissingExtraError, MRITumorError
+from mri_tumor.errors import (
+    CheckpointError,
+    ImageError,
+    MissingExtraError,
+    MRITumorError,
+    WorkerError,
+)
+from mri_tumor.framework import silent_stderr
 from mri_tumor.scale.manifest import unfinished
 from mri_tumor.scale.parts import Part, find_parts
 from mri_tumor.scale.scorer import Scored, Scorer, Scoring
@@ -84,6 +91,8 @@ def score_by_ray(
     ------
     MissingExtraError
         If Ray is not installed.
+    WorkerError
+        If Ray cannot be started, or its cluster not be reached.
     CheckpointError, ImageError
         As `find_parts` and `unfinished`.
     """
@@ -188,12 +197,29 @@ def _ray(workers: int | None) -> Iterator[Any]:
             "include_dashboard": False,
             "object_store_memory": _STORE_BYTES,
         }
-    ray.init(**quiet)
+    _start(ray, quiet)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, settings: dict[str, Any], *, tries: int = 3) -> None:
+    """Start Ray, or connect to it; on a busy machine it may not be up in the time that Ray waits."""
+    try:
+        with silent_stderr():
+            ray.init(**settings)
+    # Ray raises what it comes upon, and a plain Exception where it waited too long.
+    except Exception as error:
+        ray.shutdown()
+        if tries > 1 and "timed out" in str(error):
+            _start(ray, settings, tries=tries - 1)
+            return
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        place = os.environ.get("RAY_ADDRESS") or "this machine"
+        message = f"engine: Ray cannot be reached or started on {place} ({why})"
+        raise WorkerError(message) from error
 
 
 def _processors() -> int:

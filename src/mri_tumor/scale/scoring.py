@@ -152,6 +152,8 @@ def score_dataset(
         If PyArrow, Ray or a driver of fsspec is not installed.
     ParameterError
         If an argument is out of range, or the output lies within an input.
+    WorkerError
+        If Ray cannot be started, or its cluster not be reached.
 
     Examples
     --------

@@ -58,6 +58,8 @@ class SharedDropout(keras.layers.Dropout):
 
     def advance(self) -> None:
         """Go on to the next draw, as Keras' own does after each; devices may only read it."""
+        if self.rate == 0:
+            return
         self.seed_generator.state.assign(tf.add(self.seed_generator.state.value, [0, 1]))
 
 
