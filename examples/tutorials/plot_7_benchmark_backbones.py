@@ -84,7 +84,7 @@ table.set_index("backbone").T
 # -------
 #
 # - ``accuracy`` is a mean over seeds; its interval is about the test images, which are few here.
-# - ``minus_first`` is the difference from the first backbone on the same images and seeds. If its
+# - ``difference`` is the accuracy minus that of the first backbone on the same images and seeds. If its
 #   interval holds 0, the test part cannot tell the two apart.
 # - Multiply-adds are counted; milliseconds are measured, one backbone after the other in turn, in
 #   processes without TensorFlow.

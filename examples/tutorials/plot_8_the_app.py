@@ -23,11 +23,21 @@ through the app without a browser, by Streamlit's test bench, and says what stan
 # It prints an address, http://localhost:8501 unless you ask for another ``--port``, and needs neither a
 # network nor TensorFlow. Here the same page runs in this process:
 
+import logging
+import textwrap
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 import mri_tumor.app
+
+logging.disable(logging.WARNING)  # Streamlit would tell that no browser is there
+
+
+def say(text):
+    """Print what the page says, in lines of a width to read."""
+    print(textwrap.fill(text.replace("\\", ""), 84))
+
 
 page = AppTest.from_file(str(Path(mri_tumor.app.__file__).with_name("script.py")))
 page.default_timeout = 120
@@ -57,14 +67,14 @@ page.dataframe[0].value
 
 print(page.metric[0].label, page.metric[0].value)
 for one in page.caption[:4]:
-    print("-", one.value.replace("\\", ""))
+    say(f"- {one.value}")
 
 # %%
 # The picture that is no scan gets no probability and no heatmap:
 
 chosen = next(box for box in page.selectbox if box.label == "Look at")
 chosen.set_value(chosen.options[-1]).run()
-print(page.warning[1].value.replace("\\", ""))
+say(page.warning[1].value)
 
 # %%
 # Keep it
