@@ -195,3 +195,15 @@ def test_an_audit_is_drawn_on_a_terminal(monkeypatch, capsys, tmp_path):
     drawn = capsys.readouterr().out
     assert "─" in drawn
     assert set(plain.split()) - set(drawn.split()) == set()
+
+
+@pytest.mark.parametrize("command", ["train", "leak"])
+def test_a_mistyped_backbone_is_told_before_images_are_read(command, tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise AssertionError("images were read")
+
+    monkeypatch.setattr("mri_tumor.data.load_dataset", refuse)
+    (tmp_path / "scans").mkdir()
+    options = ["--backbone", "mobilnet"]
+    done = CliRunner().invoke(commands, [command, str(tmp_path / "scans"), *options])
+    assert "Did you mean 'MobileNetV2'?" in str(done.exception)

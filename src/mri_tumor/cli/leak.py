@@ -67,6 +67,9 @@ def leak(
       mri-tumor leak scans/ --head-only
       mri-tumor leak scans/ --folds 5 --json > leak.json
     """
+    from mri_tumor.backbones import get_backbone
+
+    get_backbone(settings["backbone"])  # a mistyped name, told before all images are read
     from mri_tumor.framework import load_quietly
 
     load_quietly()

@@ -275,4 +275,6 @@ def _tell(counts: Counter[str]) -> None:
         rows = [[name, f"{counts[name]:,}", text] for name, text in _STATUSES if counts[name]]
         draw_table(["status", "images", "meaning"], rows, err=True)
     bad = counts["error"] + counts["refused"]
-    click.echo(f"{sum(counts.values())} images, {bad} without an answer. {NOTICE}", err=True)
+    total = sum(counts.values())
+    images = "1 image" if total == 1 else f"{total} images"
+    click.echo(f"{images}, {bad} without an answer. {NOTICE}", err=True)

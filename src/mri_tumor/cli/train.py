@@ -168,6 +168,9 @@ def train(
         raise click.UsageError("Give --sensitivity or --specificity: a threshold keeps one.")
     if split is not None and new_split:
         raise click.UsageError("Give --split or --new-split, not both.")
+    from mri_tumor.backbones import get_backbone
+
+    get_backbone(settings["backbone"])  # a mistyped name, told before all images are read
     from mri_tumor.framework import load_quietly, silent_stderr
     from mri_tumor.training.workers import is_chief, open_workers
 
