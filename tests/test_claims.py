@@ -42,7 +42,7 @@ NO_MEASUREMENT = (
     r"for 99% sensitivity", r"kept 99% sensitivity", r"why 99% means", r"figure of 99%",
     r"nearly 100%", r"near 100%", r"of 100 images", r"get 70%", r"about 70", r"scores 100%",
     r"2% of the images", r"The 95% that were aimed at", r"the 99% that were aimed at",
-    r"refuse 1% of scans", r"more than 200 MB",
+    r"refuse 1% of scans", r"within 10%", r"more than 200 MB",
     r"arXiv:[\d.]+", r"doi\.org/\S+", 
     r"100 million", r"For\s+100,000 files",  # sizes that were asked for
     # Counts of the data's own tables, and of a part of them.

@@ -163,7 +163,8 @@ grid = sns.displot(
 )  # fmt: skip
 for ax in grid.axes.flat:
     ax.axvline(classifier.rule_.threshold, color="black", linestyle="--", linewidth=1)
-grid.set(yscale="log")
+    ax.set_ylim(bottom=0.8)
+    ax.set_yscale("log")
 grid.set_titles("{col_name}")
 grid.set_ylabels("images")
 # %%
