@@ -65,7 +65,8 @@ pd.Series(audit.figures, name="images or groups").to_frame()
 
 sizes = pd.Series(data.groups).value_counts()
 bins = pd.cut(sizes, [0, 1, 2, 5, 10, np.inf], labels=["1", "2", "3-5", "6-10", "more"])
-ax = sns.barplot(x=bins.unique().sort_values(), y=sizes.groupby(bins, observed=True).sum())
+in_bins = sizes.groupby(bins, observed=True).sum()
+ax = sns.barplot(x=bins.unique().sort_values(), y=in_bins, ax=plt.subplots()[1])
 ax.set(xlabel="images in the group", ylabel="images", title="Near-duplicates and identical images")
 # %%
 # The shortcut check asks a linear model, by group, to tell the label from what should not matter.
@@ -199,7 +200,7 @@ pd.crosstab(wrong["label"], wrong["called"], margins=True, margins_name="all")
 
 # %%
 
-ax = sns.ecdfplot(images, x="certainty", hue="right")
+ax = sns.ecdfplot(images, x="certainty", hue="right", ax=plt.subplots()[1])
 ax.set(xlabel="probability of the class named", ylabel="share of the images")
 # %%
 # Errors that come in groups are one patient, or one picture, and not several:
@@ -253,7 +254,7 @@ pointing[pointing["class"] == "all"].drop(columns="class").set_index("method").r
 
 # %%
 
-ax = sns.barplot(pointing, x="in the region", y="method", hue="class")
+ax = sns.barplot(pointing, x="in the region", y="method", hue="class", ax=plt.subplots()[1])
 ax.set(xlabel="share of the maps whose peak lies in the region", ylabel="", xlim=(0, 1))
 sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))
 # %%
