@@ -114,7 +114,7 @@ def test_cached_activations_are_shared_too(tmp_path):
 def test_training_goes_on_after_a_worker_was_lost(lost, alone, tmp_path):
     own = {"classifier": PARAMETERS, "checkpoint": str(tmp_path / "checkpoint")}
     settings = [dict(own), dict(own)]
-    settings[lost]["dies_behind"] = 3
+    settings[lost]["dies_behind"] = 4
     ended = wait(start(tmp_path, settings, workers=2))
     assert ended[lost][0] == 9
     code, output = ended[1 - lost]
@@ -128,7 +128,7 @@ def test_training_goes_on_after_a_worker_was_lost(lost, alone, tmp_path):
 @pytest.mark.slow
 def test_one_worker_goes_on_where_two_were(alone, tmp_path):
     own = {"classifier": PARAMETERS, "checkpoint": str(tmp_path / "checkpoint")}
-    wait(start(tmp_path, [{**own, "dies_behind": 1}] * 2, workers=2))
+    wait(start(tmp_path, [{**own, "dies_behind": 2}] * 2, workers=2))
     assert_same(train(tmp_path, 1, checkpoint=own["checkpoint"])[0], alone)
 
 

@@ -17,12 +17,13 @@ from mri_tumor.errors import MRITumorError
 from mri_tumor.training import loop
 
 
-def die_behind(epoch):
-    """End the process without a word once the state of an epoch is kept everywhere."""
-    told = loop.Reporter.on_epoch_begin
+def die_behind(epochs):
+    """End the process without a word when it begins another epoch after so many, of any stage."""
+    told, begun = loop.Reporter.on_epoch_begin, []
 
     def begin(self, now, logs=None):
-        if now > epoch:
+        begun.append(now)
+        if len(begun) > epochs:
             os._exit(9)
         told(self, now, logs)
 
