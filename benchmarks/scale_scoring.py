@@ -13,7 +13,7 @@ ships.
 Each run is a command line of its own, ``mri-tumor predict``. Processor seconds are those of all its
 processes together: on a machine that others use, they say what seconds on the clock do not. Memory
 is the largest resident set of the caller and of the largest actor, looked at ten times a second.
-Images per processor second with two workers, over those with one, is the efficiency.
+Images per processor second of the actors with two workers, over those with one, is the efficiency.
 
 Research software, not a medical device.
 """
@@ -24,6 +24,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,7 +173,9 @@ def scaling(options, work, model):
     for workers in (None, *options.workers):
         row = run(tree, work / f"out-{workers}", model=model, workers=workers)
         row["images_per_second"] = round(row["files"] / row["scoring_seconds"], 1)
-        row["images_per_cpu_second"] = round(row["files"] / row["cpu_seconds"], 1)
+        # Without what Ray itself takes to start, which a long run does not notice.
+        spent = row["cpu_seconds_of_actors"] or row["cpu_seconds"]
+        row["images_per_cpu_second"] = round(row["files"] / spent, 1)
         found.append(row)
         print(json.dumps(row), flush=True)
     ones = [row for row in found if row["engine"] == "ray"]
@@ -288,12 +291,16 @@ def main():
         if model == TINY:
             model = work / "model"
             make_model(model)
+        elif options.model is None:
+            from mri_tumor.bundle import packaged_bundle
+
+            # A copy: whoever updates the library meanwhile changes no run.
+            model = Path(shutil.copytree(packaged_bundle(model), work / "model"))
         made = {"scaling": scaling, "archive": archive, "growth": growth}[options.what](
             options, work, model
         )
     runs, compared = made if options.what == "archive" else (made, None)
     result = {
-        "command": " ".join(["python benchmarks/scale_scoring.py", *sys.argv[1:]]),
         "machine": f"{os.cpu_count()} processors, {platform.machine()}, shared with other work",
         "model": name,
         "runs": runs,

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mri_tumor import make_phantoms, runtime
-from mri_tumor.errors import CheckpointError, ImageError, ParameterError
+from mri_tumor.errors import BundleError, CheckpointError, ImageError, ParameterError
 from mri_tumor.images.scans import find_scans
 from mri_tumor.scale import score_dataset, scoring
 from mri_tumor.scale.manifest import Manifest
@@ -356,6 +356,13 @@ class TestRay:
         assert len(killed) == 2
         score_dataset(tmp_path / "many", tmp_path / "plain", part_size=3)
         assert table(tmp_path / "ray").equals(table(tmp_path / "plain"))
+
+    @pytest.mark.slow
+    def test_a_machine_with_another_model_is_refused(self, archive, tmp_path, monkeypatch):
+        real = scoring.describe_model
+        monkeypatch.setattr(scoring, "describe_model", lambda name: (real(name)[0], "0" * 64))
+        with pytest.raises(BundleError, match="is another model on this machine"):
+            score_dataset(archive, tmp_path / "out", engine="ray", workers=1)
 
     @pytest.mark.slow
     def test_errors_of_the_listing_arrive_as_they_are(self, archive, scored, pictures):

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import (
+    BundleError,
     CheckpointError,
     ImageError,
     MissingExtraError,
@@ -32,27 +33,38 @@ class _Actor:
     """Scores the parts that Ray gives it; one that was killed is started again by Ray."""
 
     def __init__(self, scoring: Scoring) -> None:
-        self.scorer = Scorer(scoring, threads=1)
+        self.scorer, self.problem = None, None
+        try:
+            self.scorer = Scorer(scoring, threads=1)
+        except MRITumorError as error:
+            self.problem = _told(error)
 
     def __call__(self, table: Any) -> Any:
         """Turn a table of one part into one of its rows' Parquet file."""
         import pyarrow as pa
 
         (text,), (problem,) = (table[name].to_pylist() for name in ("part", "problem"))
-        if problem is not None:
-            return pa.table({"part": [text], "problem": [problem], "content": [b""],
-                             "rows": [0], "counts": ["{}"], "worker": [0]})  # fmt: skip
-        made = self.scorer(Part.from_json(text))
+        problem = problem or self.problem
+        content, rows, counts, worker = b"", 0, "{}", 0
+        if problem is None and self.scorer is not None:
+            made = self.scorer(Part.from_json(text))
+            content, rows, worker = made.content, made.rows, made.worker
+            counts = json.dumps(made.counts)
         return pa.table(
             {
                 "part": [text],
-                "problem": pa.array([None], pa.string()),
-                "content": pa.array([made.content], pa.large_binary()),
-                "rows": [made.rows],
-                "counts": [json.dumps(made.counts)],
-                "worker": [made.worker],
+                "problem": pa.array([problem], pa.string()),
+                "content": pa.array([content], pa.large_binary()),
+                "rows": [rows],
+                "counts": [counts],
+                "worker": [worker],
             }
         )
+
+
+def _told(error: MRITumorError) -> str:
+    """Write an error down: Ray would show it as a traceback from another process."""
+    return f"{type(error).__name__} {error}"
 
 
 def score_by_ray(
@@ -93,8 +105,8 @@ def score_by_ray(
         If Ray is not installed.
     WorkerError
         If Ray cannot be started, or its cluster not be reached.
-    CheckpointError, ImageError
-        As `find_parts` and `unfinished`.
+    BundleError, CheckpointError, ImageError
+        As `Scorer`, `unfinished` and `find_parts`.
     """
     with _ray(workers) as ray:
         from ray.data import DataContext
@@ -124,7 +136,8 @@ def score_by_ray(
 def _unpacked(row: dict[str, Any]) -> Scored:
     if row["problem"] is not None:
         kind, _, message = row["problem"].partition(" ")
-        raise {"CheckpointError": CheckpointError}.get(kind, ImageError)(message)
+        known = {one.__name__: one for one in (BundleError, CheckpointError, MissingExtraError)}
+        raise known.get(kind, ImageError)(message)
     return Scored(
         part=Part.from_json(row["part"]),
         content=row["content"],
@@ -155,8 +168,7 @@ def _source(ray: Any, names: Sequence[str], part_size: int, finished: dict[int, 
             for part in unfinished(find_parts(names, size=part_size), ray.get(known)):
                 yield block(part.to_json(), None)
         except MRITumorError as error:
-            # Ray would show it as a traceback from another process.
-            yield block("", f"{type(error).__name__} {error}")
+            yield block("", _told(error))
 
     class Parts(Datasource):
         def __init__(self) -> None:
