@@ -140,7 +140,7 @@ def _kind(process):
 
 def _lines(output):
     try:
-        return (output / "manifest.jsonl").read_bytes().count(b"\n")
+        return (output / "_manifest.jsonl").read_bytes().count(b"\n")
     except OSError:
         return 0
 
@@ -224,7 +224,7 @@ def single(tree, output, work):
         "listed_per_cpu_second": round(n_files / listing),
         "parts_committed_per_second": round(len(parts) / (time.perf_counter() - began), 1),
         "bytes_written_per_image": round(sum(p.stat().st_size for p in files) / n_files, 1),
-        "manifest_bytes_per_part": round((output / "manifest.jsonl").stat().st_size / len(parts)),
+        "manifest_bytes_per_part": round((output / "_manifest.jsonl").stat().st_size / len(parts)),
         "bytes_read_per_image": round(
             sum(Path(name).stat().st_size for name in parts[0].names) / len(parts[0].names)
         ),

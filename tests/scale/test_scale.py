@@ -88,8 +88,8 @@ def test_rows_are_those_of_predict(archive, scored):
 
 
 def test_a_finished_run_says_so(scored):
-    run = json.loads((scored / "run.json").read_text())
-    lines = [json.loads(line) for line in (scored / "manifest.jsonl").read_text().splitlines()]
+    run = json.loads((scored / "_run.json").read_text())
+    lines = [json.loads(line) for line in (scored / "_manifest.jsonl").read_text().splitlines()]
     assert (run["parts"], run["rows"]) == (4, 7)
     assert [line["rows"] for line in lines] == [2, 2, 2, 1]
     assert sum(sum(line["counts"].values()) for line in lines) == 7
@@ -118,7 +118,7 @@ def test_a_killed_run_goes_on(archive, scored, tmp_path, monkeypatch, survived):
             score_dataset(archive, output, part_size=2)
     # What a kill leaves between a part and its line, and within a line.
     (output / f"part-{survived:08d}.parquet").write_bytes(b"half of a part")
-    with (output / "manifest.jsonl").open("ab") as file:
+    with (output / "_manifest.jsonl").open("ab") as file:
         file.write(b'{"part": 3, "file": "part-')
     with pytest.raises(CheckpointError, match="was begun already"):
         score_dataset(archive, output, part_size=2)
@@ -159,7 +159,7 @@ def test_two_runs_do_not_write_to_one_output(archive, tmp_path):
 
 
 def test_the_damaged_manifest_is_named(archive, scored):
-    (scored / "manifest.jsonl").write_bytes(b"[]\n")
+    (scored / "_manifest.jsonl").write_bytes(b"[]\n")
     with pytest.raises(CheckpointError, match=r"manifest\.jsonl: is damaged"):
         score_dataset(archive, scored, part_size=2, resume=True)
 

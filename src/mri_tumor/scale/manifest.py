@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from mri_tumor.scale.parts import Part
     from mri_tumor.scale.scorer import Scored
 
-RUN, MANIFEST, _LOCK = "run.json", "manifest.jsonl", ".lock"
+# What reads a folder of Parquet files passes over names that begin so.
+RUN, MANIFEST, _LOCK = "_run.json", "_manifest.jsonl", ".lock"
 
 
 class Manifest:
     """The folder of a scored archive, written by one process. Use it in a ``with`` statement.
 
-    ``run.json`` says what was begun, with what, and whether it is finished. ``manifest.jsonl`` has
+    ``_run.json`` says what was begun, with what, and whether it is finished. ``_manifest.jsonl`` has
     a line for each finished part, which is added once the part's file is on the disk under its
     final name. A line that a kill cut short does not count, nor does a file without a line: that
     part is done again, under the same name, so that each image is in exactly one part.
@@ -124,7 +125,7 @@ class Manifest:
         Returns
         -------
         dict
-            What ``run.json`` holds.
+            What ``_run.json`` holds.
 
         Raises
         ------

@@ -101,7 +101,7 @@ def score_dataset(
     Research software, not a medical device.
 
     Inputs are cut into parts. A part's rows are written at once, and a line in the folder's
-    ``manifest.jsonl`` says that it is finished: a run that was killed goes on behind the parts that
+    ``_manifest.jsonl`` says that it is finished: a run that was killed goes on behind the parts that
     are. An image that cannot be read, or is no brain MRI slice, is a row that says so. Memory is
     bounded by the workers, whatever the number of images. Any engine gives the same rows.
 
