@@ -5,8 +5,12 @@
 Each worker is a process of its own on this machine, bound to one processor, and meets the others
 over loopback as machines meet over a network. The images are phantoms; the backbone is MobileNetV2,
 whose last 20 layers learn on cached activations after an epoch of the head. Timed are the epochs of
-fine-tuning after the first, in which graphs are compiled. Processor seconds are those of the workers
-together over the whole training: on a machine that others use they say what the clock does not.
+fine-tuning after the first, in which graphs are compiled. Processor seconds are those of all workers
+together: on a machine that others use they say what the clock does not.
+
+What they learn differs by the order of sums alone, which Adam makes larger with each step. To see how
+much of a difference that order makes by itself, one worker trains again without oneDNN, whose sums have
+another order.
 
 Prints a table; ``--json`` writes the numbers. Research software, not a medical device.
 """
@@ -39,6 +43,7 @@ def work(place, given):
     open_workers("multi-worker")
     from mri_tumor import TumorClassifier, make_phantoms
 
+    spent = timed_epochs()
     phantoms = make_phantoms(given["images"], size=160, seed=0)
     began, cpu = time.perf_counter(), time.process_time()
     classifier = TumorClassifier(
@@ -54,18 +59,40 @@ def work(place, given):
         "seconds": seconds,
         "cpu_seconds": time.process_time() - cpu,
         "seconds_per_epoch": float(np.mean(steady)),
-        "validation": history["val_loss"][-1],
+        "cpu_seconds_per_epoch": float(np.mean(spent[-len(steady) :])),
+        "loss": history["loss"],
+        "validation": history["val_loss"],
     }
     np.savez(
-        f"{given['folder']}/{given['workers']}-{place}.npz",
+        f"{given['folder']}/{given['name']}-{place}.npz",
         *classifier.model_.get_weights(),
         probabilities=classifier.predict_proba(phantoms.images[:64]),
     )
-    Path(f"{given['folder']}/{given['workers']}-{place}.json").write_text(json.dumps(result))
+    Path(f"{given['folder']}/{given['name']}-{place}.json").write_text(json.dumps(result))
 
 
-def train(workers, images, folder):
+def timed_epochs():
+    """Return a list that gets the processor seconds of each epoch, of this process."""
+    from mri_tumor.training import loop
+
+    spent, began = [], []
+    begin, end = loop.Reporter.on_epoch_begin, loop.Reporter.on_epoch_end
+
+    def on_begin(self, epoch, logs=None):
+        began.append(time.process_time())
+        begin(self, epoch, logs)
+
+    def on_end(self, epoch, logs=None):
+        spent.append(time.process_time() - began[-1])
+        end(self, epoch, logs)
+
+    loop.Reporter.on_epoch_begin, loop.Reporter.on_epoch_end = on_begin, on_end
+    return spent
+
+
+def train(workers, images, folder, *, name=None, **environment):
     """Train with so many workers; give their results."""
+    name = name or str(workers)
     ports = []
     for _ in range(workers):
         with socket.socket() as one:
@@ -77,19 +104,18 @@ def train(workers, images, folder):
         config = {"cluster": cluster, "task": {"type": "worker", "index": place}}
         given = {
             "images": images, "workers": workers, "folder": folder,
-            "cache": f"{folder}/cache-{workers}-{place}",
+            "cache": f"{folder}/cache-{name}-{place}", "name": name,
         }  # fmt: skip
         processes.append(
             subprocess.Popen(
                 [sys.executable, __file__, "--work", str(place), json.dumps(given)],
-                env={**os.environ, "TF_CONFIG": json.dumps(config)},
+                env={**os.environ, "TF_CONFIG": json.dumps(config), **environment},
             )
         )
     if sum(process.wait() != 0 for process in processes):
         raise SystemExit("a worker failed")
     return [
-        json.loads(Path(f"{folder}/{workers}-{place}.json").read_text())
-        for place in range(workers)
+        json.loads(Path(f"{folder}/{name}-{place}.json").read_text()) for place in range(workers)
     ]
 
 
@@ -127,16 +153,21 @@ def main():
             row = {
                 "workers": workers,
                 "images_per_second": rows / seconds,
+                "images_per_cpu_second": rows
+                / sum(one["cpu_seconds_per_epoch"] for one in results),
                 "cpu_seconds": cpu,
                 "seconds": max(one["seconds"] for one in results),
-                "validation_loss": results[0]["validation"],
+                "losses": results[0]["loss"],
+                "validation_losses": results[0]["validation"],
             }
             row["efficiency_by_clock"] = (
                 row["images_per_second"] / found[0]["images_per_second"] / workers
                 if found
                 else 1.0
             )
-            row["efficiency_by_cpu"] = found[0]["cpu_seconds"] / cpu if found else 1.0
+            row["efficiency_by_cpu"] = (
+                row["images_per_cpu_second"] / found[0]["images_per_cpu_second"] if found else 1.0
+            )
             found.append(row)
             print(json.dumps(row), flush=True)
             if workers > 1:
@@ -146,6 +177,10 @@ def main():
                 different[f"one_and_{workers}"] = difference(
                     f"{folder}/{options.workers[0]}-0.npz", f"{folder}/{workers}-0.npz"
                 )
+        train(1, options.images, folder, name="rounded", TF_ENABLE_ONEDNN_OPTS="0")
+        different["one_and_itself_rounded"] = difference(
+            f"{folder}/{options.workers[0]}-0.npz", f"{folder}/rounded-0.npz"
+        )
     result = {
         "machine": f"{os.cpu_count()} processors, {platform.machine()}, shared with other work",
         "images": options.images,
