@@ -115,7 +115,7 @@ class Comparison:
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Return the table that is printed: its header, and its rows as text."""
         covered = "{}, {}".format(*map(show_number, self.coverage))
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for name, row in self.figures.items():
             shown = "" if row.difference is None else f"{row.difference:+.3f}"
             ends = "" if row.interval is None else "{:+.3f} to {:+.3f}".format(*row.interval)

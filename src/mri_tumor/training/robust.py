@@ -186,7 +186,8 @@ def ellipse_cover(box: tuple[float, float, float, float], side: int) -> NDArray[
     pixels = np.arange(side) + 0.5
     semi = max(width / 2, 0.5), max(height / 2, 0.5)
     radius = np.hypot((pixels[None, :] - x) / semi[0], (pixels[:, None] - y) / semi[1])
-    return np.clip((1 - radius) * min(semi) + 0.5, 0, 1).astype(np.float32)
+    cover: NDArray[np.float32] = np.clip((1 - radius) * min(semi) + 0.5, 0, 1).astype(np.float32)
+    return cover
 
 
 def shading(side: int, strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
