@@ -37,7 +37,9 @@ def main() -> None:
     parser.add_argument("--name", default="all", help="which of its models")
     parser.add_argument("--card", type=Path, default=Path(__file__).with_name("MODEL_CARD.md"))
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--explanation", default="head_cam", help="default method of heatmaps")
+    parser.add_argument(
+        "--explanation", default="head_cam", help="method of heatmaps without TensorFlow"
+    )
     parser.add_argument("--no-gate", action="store_true", help="for a proof, in a minute")
     given = parser.parse_args()
     folder = given.work / given.name

@@ -132,7 +132,7 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
     gate_ : Gate or None
         What refuses images that are no brain MRI slices.
     explanation_ : str
-        Method by which `explain` works unless told otherwise.
+        Method by which the saved model explains where there is no TensorFlow.
     history_ : dict of str to list
         One entry per epoch: ``stage``, ``loss``, ``accuracy``, ``val_loss``,
         ``val_accuracy``, ``val_calibrated_loss``, ``seconds``.

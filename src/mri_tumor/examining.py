@@ -10,7 +10,6 @@ import numpy as np
 
 from mri_tumor.data.overlap import SeenImages
 from mri_tumor.data.splits import LeakWarning
-from mri_tumor.explain.options import EXPLANATION
 from mri_tumor.images.collection import as_collection, prepared_batches
 from mri_tumor.labelled import fingerprints, groups_of, labelled
 from mri_tumor.training.targets import encode
@@ -36,7 +35,6 @@ class Examines:
     negative_class_: str
     rule_: DecisionRule
     data_: dict[str, Any]
-    explanation_: str
     model_: keras.Model
     preprocessing_: Preprocessing
     seed: int
@@ -142,10 +140,9 @@ class Examines:
             A class by name or index; ``"tumor"`` for all tumour classes together; None for
             the likeliest class.
         method : str, optional
-            Name of an explanation method; by default what the saved model names, else
-            ``"layer_cam"`` over the layers of strides 8, 16 and 32, whose peaks lie in the tumor
-            several times as often as those of the last layer's Grad-CAM
-            (`benchmarks/explain_boxes.py`). The packaged weights name ``"head_cam"``.
+            Name of an explanation method; by default ``"layer_cam"`` over the layers of strides
+            8, 16 and 32, whose peaks lie in the tumor more often than those of the last layer's
+            Grad-CAM (`benchmarks/explain_boxes.py`).
         **options
             Passed on to the method.
 
@@ -168,8 +165,8 @@ class Examines:
 
         classes = [str(name) for name in self._require_model()]
         if method is None:
-            method = self.explanation_
-            if method == EXPLANATION and options.get("layer") is None:
+            method = "layer_cam"
+            if options.get("layer") is None:
                 options.setdefault("strides", "fine")
         name = get_method(method).__name__
         explained = partial(

@@ -93,16 +93,17 @@ def test_occlusion_is_the_classifiers(fitted, quick, unseen, target):
         np.testing.assert_allclose(one.values, other.values, atol=0.05)
 
 
-def test_the_saved_model_names_its_heatmaps(fitted, quick, unseen, tmp_path):
-    assert (fitted.explanation_, quick.explanation_) == ("layer_cam", "grad_cam")
+def test_the_saved_model_names_its_heatmaps_without_a_framework(fitted, quick, unseen, tmp_path):
+    assert fitted.explanation_ == quick.explanation_ == "grad_cam"
     fitted.explanation_ = "head_cam"
     try:
         bundle = fitted.save(tmp_path / "model", runtime=True)
         whole, small = TumorClassifier.load(bundle), runtime.load(bundle)
-        for one in (fitted, whole, small):
-            assert one.explain(unseen[:1])[0].method == "head_cam"
+        assert small.explain(unseen[:1])[0].method == "head_cam"
+        assert whole.explanation_ == "head_cam"
+        assert whole.explain(unseen[:1])[0].method == "layer_cam"  # finer, where it can be had
     finally:
-        fitted.explanation_ = "layer_cam"
+        fitted.explanation_ = "grad_cam"
 
 
 def test_a_target_for_each_image(fitted, quick, unseen):

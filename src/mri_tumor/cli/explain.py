@@ -43,8 +43,8 @@ _QUICK = ("grad_cam", "head_cam")
 @click.option("--no-pictures", is_flag=True, help="Write no pictures.")
 @click.option(
     "--method",
-    help="Explanation method; by default what the model names, else layer_cam over three layers, "
-    "or grad_cam without TensorFlow.",
+    help="Explanation method; by default layer_cam over three layers, without TensorFlow what the "
+    "model names.",
 )
 @click.option(
     "--target",
@@ -93,11 +93,7 @@ def explain(
     n_scans = n_bad = 0
     for number, scan in enumerate(chain([first], scans)):
         row = next(iter(classifier.assess_scans([scan])))[-1]
-        found: dict[str, Any] = {
-            "method": method or classifier.explanation_,
-            "target": None,
-            "peak": None,
-        }
+        found: dict[str, Any] = {"method": method or "layer_cam", "target": None, "peak": None}
         n_scans += 1
         picture = None if no_pictures else _place(output, scan.name, number)
         if row["label"] is None:
@@ -124,12 +120,11 @@ def _explainer(model: str, method: str | None) -> tuple[Any, str | None]:
     from mri_tumor.bundle import find_bundle, read_bundle
     from mri_tumor.runtime.predictor import has_keras_model
 
-    if method is None:
-        bundle = read_bundle(find_bundle(model))
-        method = bundle.metadata.get("explanation")
-        if method not in _QUICK:
-            slow = find_spec("tensorflow") is not None and has_keras_model(bundle)
-            method = None if slow else "grad_cam"
+    if method is None and (
+        find_spec("tensorflow") is None or not has_keras_model(read_bundle(find_bundle(model)))
+    ):
+        predictor = load_predictor(model)
+        return predictor, predictor.explanation_
     if method is not None and method.lower().replace("-", "_") in _QUICK:
         return load_predictor(model), method
     return load_model(model), method

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-EXPLANATION = "layer_cam"
-"""Method that explains a model by default, unless its bundle names another."""
+EXPLANATION = "grad_cam"
+"""Method that explains without a framework, unless the model's bundle names another."""
 
 
 class TargetOptions(TypedDict, total=False):

@@ -14,6 +14,7 @@ from mri_tumor.answers.predictor import PredictsFromImages
 from mri_tumor.answers.stored import read_gate, read_rule
 from mri_tumor.bundle import MODEL, Bundle, find_bundle, read_bundle
 from mri_tumor.errors import BundleError, ParameterError
+from mri_tumor.explain.options import EXPLANATION
 from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.runtime.engines import ENGINES, engine_spec, open_engine
@@ -96,7 +97,7 @@ class Runtime(PredictsFromImages):
         self.gate_ = read_gate(bundle)
         self.metadata_: Mapping[str, Any] = content
         named = str(content.get("explanation"))
-        self.explanation_ = named if named in EXPLAINS else "grad_cam"
+        self.explanation_ = named if named in EXPLAINS else EXPLANATION
         self.engine = engine
         self._bundle, self._network, self._batch_size = bundle, network, batch_size
 
