@@ -130,6 +130,14 @@ def test_batches_and_threads_change_nothing(saved, quick, unseen, batch_size, th
     np.testing.assert_allclose(other.predict_proba(unseen), quick.predict_proba(unseen), atol=1e-5)
 
 
+def test_many_images_go_side_by_side_and_come_back_in_order(saved):
+    images = blobs(21, seed=3)[0]
+    model = runtime.load(saved, threads=3)
+    one_by_one = np.concatenate([model.predict_proba(images[i : i + 1]) for i in range(21)])
+    assert len(np.unique(one_by_one[:, 0])) > 10
+    np.testing.assert_allclose(model.predict_proba(images), one_by_one, rtol=0, atol=1e-6)
+
+
 def test_neither_framework_nor_science_is_loaded(saved, tmp_path):
     """In a process of its own: prediction and heatmap of a file."""
     file = tmp_path / "scan.png"

@@ -258,14 +258,15 @@ def preprocess(
     )  # fmt: skip
     kept = picture.crop(box)
     if settings.white_percentile is not None and white > dark:
-        steps = (np.arange(256) - dark) * (255.0 / (white - dark))
-        kept = kept.point([int(step) for step in np.clip(np.rint(steps), 0, 255)])
+        steps = np.rint((np.arange(256) - dark) * (255.0 / (white - dark)))
+        table = np.clip(steps, 0, 255).astype(np.uint8)
+        kept = Image.fromarray(table.take(np.asarray(kept)))
     square = Image.new("L", (geometry.side, geometry.side))
     down, across = geometry.offset
     square.paste(kept, (across, down))
     # Pillow widens the filter when it shrinks, so this is antialiased.
     small = square.resize((settings.size, settings.size), Image.Resampling.BILINEAR)
-    return np.repeat(np.asarray(small)[:, :, None], 3, axis=2), geometry
+    return np.array(Image.merge("RGB", (small, small, small))), geometry
 
 
 def _levels(image: NDArray[np.uint8], settings: Preprocessing) -> tuple[float, float]:
@@ -295,8 +296,8 @@ def _head_box(picture: Image.Image, edge: float, margin: float) -> tuple[int, in
     top, bottom, left, right = 0, mask.shape[0], 0, mask.shape[1]
     # Narrowing one axis cleans the profile of the other: text in a corner falls away.
     for _ in range(2):
-        top, bottom = _longest_run(mask[:, left:right].mean(axis=1))
-        left, right = _longest_run(mask[top:bottom].mean(axis=0))
+        top, bottom = _longest_run(mask[:, left:right].sum(axis=1) / (right - left))
+        left, right = _longest_run(mask[top:bottom].sum(axis=0) / (bottom - top))
     width, height = picture.size
     extra = round(margin * max(bottom - top, right - left) * factor)
     return (
@@ -310,9 +311,9 @@ def _head_box(picture: Image.Image, edge: float, margin: float) -> tuple[int, in
 def _longest_run(profile: NDArray[np.float64]) -> tuple[int, int]:
     """Return start and end of the longest run in which a profile holds foreground."""
     # Two per cent of a line is less than any cut through a head and more than a stray pixel.
-    inside = np.concatenate([[False], profile > 0.02, [False]])
-    starts = np.flatnonzero(inside[1:] & ~inside[:-1])
-    ends = np.flatnonzero(~inside[1:] & inside[:-1])
+    inside = np.zeros(len(profile) + 2, dtype=bool)
+    inside[1:-1] = profile > 0.02
+    starts, ends = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2).T
     if not len(starts):
         return 0, len(profile)
     longest = int(np.argmax(ends - starts))
