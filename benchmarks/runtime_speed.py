@@ -5,8 +5,8 @@
 
 All ways run in turn within each round, so that a busy machine slows all alike; medians and their
 ratios are reported. Phantoms serve where no folder of images is given and the real ones are absent.
-The 8-bit network is made here, calibrated on other images than those that are timed, and is not
-refused: its agreement is in the result.
+The networks in 8 bits are made here, calibrated on other images than those that are timed, and are
+not refused: their agreement is in the result. "by hand" is what one would write around ONNX Runtime.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 IN_A_ROW = 20
@@ -61,15 +62,17 @@ def main():
 
 def measure(options, folder):
     files, others, what = pictures(options, folder)
-    whole, small, about = models(options.model, others, folder)
+    whole, small, others_of, about = models(options.model, others, folder)
     from mri_tumor import runtime
 
     quick = {"fp32": runtime.load(whole), "int8": runtime.load(small)}
+    for name, (bundle, engine) in others_of.items():
+        quick[name] = runtime.load(bundle, engine=engine)
     model = keras_model(whole)
     ways = {
         "one image, ms": one_image(model, quick, files[0]),
-        "folder, ms per image": folder_of(model, quick, files),
-        "heatmap, ms per image": heatmaps(model, quick, files[:32]),
+        "folder, ms per image": folder_of(model, quick, files, others_of),
+        "Grad-CAM, ms per image": heatmaps(model, quick, files[:32]),
     }
     figures = {}
     for name, (scale, runs) in ways.items():
@@ -123,9 +126,20 @@ def models(name, calibration, folder):
     )
     fine = export_model(whole, folder / "fp32", calibration=calibration, max_changed=1.0)
     about = {"fp32": fine.to_dict(), "int8": small.to_dict()}
+    engines = {}
+    if find_spec("onnxruntime") and find_spec("tf2onnx"):
+        for kind in ("onnx", "onnx-int8"):
+            made = export_model(
+                whole, folder / kind, format=kind, calibration=calibration, max_changed=1.0
+            )
+            about[kind], engines[kind] = made.to_dict(), (made.path, kind)
+    if find_spec("openvino"):
+        engines["openvino"] = (whole, "openvino")
+        if "onnx-int8" in engines:
+            engines["openvino-int8"] = (engines["onnx-int8"][0], "openvino-int8")
     for entry in about.values():
         del entry["path"]
-    return whole, small.path, about
+    return whole, small.path, engines, about
 
 
 def keras_model(bundle):
@@ -150,7 +164,8 @@ def one_image(model, quick, file):
     runs = {"keras predict": lambda: model.predict(batch, verbose=0)}
     for name, one in quick.items():
         runs[f"runtime {name}"] = lambda one=one: one._network(batch)
-        runs[f"runtime {name}, from the file"] = lambda one=one: one.predict_proba([file])
+        if name in ("fp32", "int8"):
+            runs[f"runtime {name}, from the file"] = lambda one=one: one.predict_proba([file])
     return 1e3 / IN_A_ROW, {name: repeated(run) for name, run in runs.items()}
 
 
@@ -162,8 +177,10 @@ def repeated(run):
     return several
 
 
-def folder_of(model, quick, files):
+def folder_of(model, quick, files, others_of):
+    import numpy as np
     import tensorflow as tf
+    from PIL import Image
 
     size = model.input_shape[1]
 
@@ -177,6 +194,21 @@ def folder_of(model, quick, files):
         model.predict(data.prefetch(tf.data.AUTOTUNE), verbose=0)
 
     runs = {"keras predict": keras_predict}
+    if "onnx" in others_of:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(others_of["onnx"][0] / "model.onnx")
+        name = session.get_inputs()[0].name
+
+        def by_hand():
+            for start in range(0, len(files), 32):
+                images = [
+                    Image.open(file).convert("RGB").resize((size, size))
+                    for file in files[start : start + 32]
+                ]
+                session.run(None, {name: np.stack(images).astype("float32")})
+
+        runs["onnx by hand"] = by_hand
     for name, one in quick.items():
         runs[f"runtime {name}"] = lambda one=one: one.predict(files)
     return 1e3 / len(files), runs
@@ -206,7 +238,9 @@ def heatmaps(model, quick, files):
 
     runs = {"keras example": example}
     for name, one in quick.items():
-        runs[f"runtime {name}"] = lambda one=one: one.explain(files, target=None)
+        runs[f"runtime {name}"] = lambda one=one: one.explain(
+            files, target=None, method="grad_cam"
+        )
     return 1e3 / len(files), runs
 
 

@@ -270,13 +270,17 @@ def test_threads_are_few_and_at_least_one():
 
 def test_the_gate_refuses_here_too(quick, saved, unseen):
     class Suspicious:
-        def check(self, images, features):
-            assert features.shape == (len(images), 16)
-            return ["too bright" if image.mean() > 200 else "" for image in images]
+        def describe(self, image):
+            return image.mean(keepdims=True)
+
+        def check_described(self, descriptions, features):
+            assert features.shape == (len(descriptions), 16)
+            return ["too bright" if row.item() > 200 else "" for row in descriptions]
 
     wary = runtime.load(saved)
     wary.gate_ = Suspicious()
     rows = wary.assess([unseen[0], np.full((80, 80), 250, np.uint8)])
+    assert wary.assess([np.full((80, 80), 250, np.uint8)])[0].status == "refused"
     assert [row.status for row in rows] == [quick.assess([unseen[0]])[0].status, "refused"]
     assert rows[1].message == "too bright"
 

@@ -33,8 +33,11 @@ Network = Callable[["NDArray[np.uint8]"], "Sequence[NDArray[Any]]"]
 class Refuses(Protocol):
     """Says of images why they are no brain MRI slices."""
 
-    def check(
-        self, images: Sequence[NDArray[np.uint8]], features: NDArray[np.floating[Any]]
+    def describe(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what it looks at in an image as it was read."""
+
+    def check_described(
+        self, descriptions: NDArray[np.float32], features: NDArray[np.float32]
     ) -> Sequence[str]:
         """Return a reason in words for each image, empty where it is accepted."""
 
@@ -101,15 +104,23 @@ class Answering:
     ) -> Iterator[Answered]:
         """Do the same for images that come one after the other; positions count from 0."""
         n_classes = len(self.rule.classes)
+        gate = self.gate if gated else None
+        ahead = batches_ahead(
+            readers,
+            self.preprocessing,
+            batch_size=self.batch_size,
+            describe=gate.describe if gate else None,
+        )
         with progress_bar("Predicting", count, show=self.show_progress) as advance:
-            for batch in batches_ahead(readers, self.preprocessing, batch_size=self.batch_size):
+            for batch in ahead:
                 rows, reasons = np.zeros((0, n_classes)), ("",) * len(batch.indices)
                 if batch.indices:
                     outputs, maps, *more = self.network(batch.values)
                     rows = self.rule.probabilities(outputs)
-                    if gated and self.gate is not None:
+                    if gate is not None:
                         features = more[0][:, 0] if more else maps.mean(axis=(1, 2))
-                        reasons = tuple(self.gate.check(batch.originals, features))
+                        described = np.stack(batch.descriptions)
+                        reasons = tuple(gate.check_described(described, features))
                 yield Answered(batch=batch, rows=rows, reasons=reasons)
                 advance(len(batch.indices) + len(batch.errors), "")
 

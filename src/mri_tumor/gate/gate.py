@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import ParameterError
-from mri_tumor.gate.appearance import VERSION, WIDTH, describe_all, measures_of
+from mri_tumor.gate.appearance import VERSION, WIDTH, describe, describe_all, measures_of
 from mri_tumor.gate.checks import Limits
 from mri_tumor.gate.network import Network, check_features, inputs_of
 
@@ -95,6 +95,21 @@ class Gate:
             raise ParameterError(message)
         return self.check_described(describe_all(images), features)
 
+    def describe(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the numbers of a picture that the gate looks at, shape (WIDTH,).
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (h, w)
+            Grey picture as it was read, before any preparation.
+
+        Returns
+        -------
+        ndarray of float32, shape (WIDTH,)
+            A row for `check_described`.
+        """
+        return describe(image)
+
     def check_described(
         self, descriptions: NDArray[np.float32], features: NDArray[np.float32]
     ) -> list[str]:
@@ -120,6 +135,7 @@ class Gate:
         reasons = [self.limits.reason(measures_of(row)) for row in descriptions]
         if self.network is None:
             return reasons
+        features = check_features("features", features)
         width = self.network.n_inputs - WIDTH
         if features.shape[1] != width:
             message = (

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -127,6 +127,8 @@ class PreparedBatch:
         The decoded images.
     errors : dict of int to ImageError
         Why the others could not be read, by position.
+    descriptions : tuple
+        What `describe` said of each decoded image; empty without it.
     """
 
     indices: tuple[int, ...]
@@ -134,6 +136,7 @@ class PreparedBatch:
     geometries: tuple[Geometry, ...]
     originals: tuple[NDArray[np.uint8], ...]
     errors: dict[int, ImageError]
+    descriptions: tuple[Any, ...] = ()
 
 
 def prepared_batches(
@@ -177,6 +180,7 @@ def batches_ahead(
     batch_size: int = 32,
     workers: int | None = None,
     prepare: Prepare | None = None,
+    describe: Callable[[NDArray[np.uint8]], Any] | None = None,
 ) -> Iterator[PreparedBatch]:
     """Do what `prepared_batches` does for images that come one after the other, without end.
 
@@ -187,6 +191,8 @@ def batches_ahead(
         are taken than two batches need.
     settings, batch_size, workers, prepare
         As in `prepared_batches`.
+    describe : callable, optional
+        Something else to be known of each decoded image, found by the threads that read.
 
     Yields
     ------
@@ -196,18 +202,24 @@ def batches_ahead(
 
     def load(
         index: int, read: Callable[[], NDArray[np.uint8]]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Geometry] | ImageError:
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Geometry, Any] | ImageError:
         try:
             image = read()
         except ImageError as error:
             return error
         values, geometry = prepare(image, index) if prepare else preprocess(image, settings)
-        return image, values, geometry
+        return image, values, geometry, describe(image) if describe else None
 
+    numbered = enumerate(readers)
+    first = list(islice(numbered, 2))
+    if len(first) < 2:  # threads cost more than they save
+        for i, read in first:
+            yield _as_batch([(i, load(i, read))], settings.size, described=describe is not None)
+        return
+    upcoming = chain(first, numbered)
     workers = workers or min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers, thread_name_prefix="mri-tumor-read") as pool:
         pending: list[tuple[int, Future[Any]]] = []
-        upcoming = enumerate(readers)
         try:
             while True:
                 ahead = 2 * batch_size - len(pending)
@@ -215,15 +227,16 @@ def batches_ahead(
                 if not pending:
                     return
                 ready, pending = pending[:batch_size], pending[batch_size:]
-                yield _as_batch([(i, future.result()) for i, future in ready], settings.size)
+                results = [(i, future.result()) for i, future in ready]
+                yield _as_batch(results, settings.size, described=describe is not None)
                 # Futures hold their images: let go of them before the next ones come.
-                del ready
+                del ready, results
         finally:
             for _, future in pending:
                 future.cancel()
 
 
-def _as_batch(results: list[tuple[int, Any]], size: int) -> PreparedBatch:
+def _as_batch(results: list[tuple[int, Any]], size: int, *, described: bool) -> PreparedBatch:
     errors = {i: result for i, result in results if isinstance(result, ImageError)}
     good = [(i, *result) for i, result in results if not isinstance(result, ImageError)]
     empty = np.zeros((0, size, size, 3), dtype=np.uint8)
@@ -233,4 +246,5 @@ def _as_batch(results: list[tuple[int, Any]], size: int) -> PreparedBatch:
         geometries=tuple(row[3] for row in good),
         originals=tuple(row[1] for row in good),
         errors=errors,
+        descriptions=tuple(row[4] for row in good) if described else (),
     )

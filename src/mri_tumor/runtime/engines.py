@@ -7,6 +7,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ class EngineSpec:
     extra : str
         Extra of this library that installs it; empty where the library itself does.
     batch_size : int
-        Images per call at which it is quickest.
+        Images per call at which it is quickest for many.
     in_lanes : bool, default=False
         Answer for many images by as many copies of the network as there are threads, each with
         an image and a thread of its own.
@@ -59,10 +60,9 @@ class EngineSpec:
     in_lanes: bool = False
 
 
-# LiteRT is quickest one image at a time: activations stay in the processor's cache, and no
-# batch is ever resized or padded. Threads that share one image wait for the slowest at every
-# layer, and some are reading files meanwhile, so many images go side by side.
-# The other two spread a batch over the threads.
+# LiteRT and ONNX Runtime are quickest one image at a time: activations stay in the processor's
+# cache. Threads that share one image wait for the slowest at every layer, and some are reading
+# files meanwhile, so many images go side by side. OpenVINO spreads a batch over the threads.
 ENGINES: Mapping[str, EngineSpec] = MappingProxyType(
     {
         "litert": EngineSpec(
@@ -82,14 +82,20 @@ ENGINES: Mapping[str, EngineSpec] = MappingProxyType(
             in_lanes=True,
         ),
         "onnx": EngineSpec(
-            module="onnx", formats=("onnx",), package="onnxruntime", extra="onnx", batch_size=8
+            module="onnx",
+            formats=("onnx",),
+            package="onnxruntime",
+            extra="onnx",
+            batch_size=1,
+            in_lanes=True,
         ),
         "onnx-int8": EngineSpec(
             module="onnx",
             formats=("onnx-int8",),
             package="onnxruntime",
             extra="onnx",
-            batch_size=8,
+            batch_size=1,
+            in_lanes=True,
         ),
         "openvino": EngineSpec(
             module="openvino",
@@ -131,7 +137,7 @@ def open_engine(
     threads : int, optional
         Threads to compute with; by default those of this process, at most 4.
     batch_size : int, optional
-        Images per call; by default what is quickest with the engine.
+        Images per call where there are as many; by default what is quickest with the engine.
 
     Returns
     -------
@@ -154,39 +160,88 @@ def open_engine(
     for argument, value in (("threads", threads), ("batch_size", batch_size)):
         if value is not None and value < 1:
             raise ParameterError(f"{argument}: must be 1 or more. Received: {value!r}")
-    rows, threads = batch_size or spec.batch_size, threads or default_threads()
     try:
         module = importlib.import_module(f"mri_tumor.runtime.{spec.module}")
-        run = module.open_network(path, threads=threads, batch_size=rows, size=size)
+        return _Engine(
+            path,
+            partial(module.open_network, path, size=size),
+            threads=threads or default_threads(),
+            rows=batch_size or spec.batch_size,
+            in_lanes=spec.in_lanes,
+        )
     except ImportError as error:
         raise missing_extra(f"the engine {name!r}", spec.package, spec.extra) from error
     except (ValueError, RuntimeError, OSError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         message = f"{path}: {spec.package} cannot load this network ({first}). Export it again."
         raise BundleError(message) from error
-    lanes = threads if spec.in_lanes and rows == 1 else 1
-    # An engine keeps its input and its answer in itself, so threads take turns.
-    turn = threading.Lock()
-    copies: SimpleQueue[_Run] = SimpleQueue()
 
-    def one_of_many(value: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        copy = copies.get()
-        try:
-            return _run_all(copy, value[None], 1, path)
-        finally:
-            copies.put(copy)
 
-    def answer(values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        with turn:
-            if lanes == 1 or len(values) < _MANY * lanes:
-                return _run_all(run, values, rows, path)
-            while copies.qsize() < lanes:
-                copies.put(module.open_network(path, threads=1, batch_size=1, size=size))
-            with ThreadPoolExecutor(lanes, thread_name_prefix="mri-tumor-network") as pool:
-                parts = pool.map(one_of_many, values)
-                return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+class _Engine:
+    """Answer for one image at once, and for many in the way that is quickest with the engine.
 
-    return answer
+    Networks for many images are opened when many come first.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        open_network: Callable[..., _Run],
+        *,
+        threads: int,
+        rows: int,
+        in_lanes: bool,
+    ) -> None:
+        self._path, self._open, self._rows, self._threads = path, open_network, rows, threads
+        self._lanes = threads if in_lanes and rows == 1 else 1
+        self._single: _Run = open_network(threads=threads, batch_size=1)
+        self._batched: _Run | None = None
+        self._copies: SimpleQueue[_Run] = SimpleQueue()
+        # A network keeps its input and its answer in itself, so threads take turns.
+        self._turn = threading.Lock()
+
+    def __call__(self, values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        with self._turn:
+            if self._lanes > 1 and len(values) >= _MANY * self._lanes:
+                parts = self._side_by_side(values)
+            else:
+                parts = self._in_turn(values)
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+    def _in_turn(self, values: NDArray[Any]) -> list[tuple[NDArray[Any], ...]]:
+        rows = self._rows
+        whole = len(values) // rows * rows if rows > 1 else 0
+        if whole and self._batched is None:
+            self._batched = self._open(threads=self._threads, batch_size=rows)
+        parts = []
+        for start in range(0, whole, rows):
+            assert self._batched is not None  # noqa: S101
+            parts.append(self._run(self._batched, values[start : start + rows]))
+        return parts + [self._run(self._single, one[None]) for one in values[whole:]]
+
+    def _side_by_side(self, values: NDArray[Any]) -> list[tuple[NDArray[Any], ...]]:
+        while self._copies.qsize() < self._lanes:
+            self._copies.put(self._open(threads=1, batch_size=1))
+
+        def run(one: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+            copy = self._copies.get()
+            try:
+                return self._run(copy, one[None])
+            finally:
+                self._copies.put(copy)
+
+        with ThreadPoolExecutor(self._lanes, thread_name_prefix="mri-tumor-network") as pool:
+            return list(pool.map(run, values))
+
+    def _run(self, run: _Run, values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        found = {array.ndim: array for array in run(np.asarray(values, dtype=np.float32))}
+        if set(found) not in ({2, 4}, {2, 3, 4}):
+            message = (
+                f"{self._path}: a network must give probabilities and a feature map. Received: "
+                f"arrays of {sorted(found)} dimensions. Export the model again."
+            )
+            raise BundleError(message)
+        return tuple(found[n] for n in (2, 4, 3) if n in found)
 
 
 def engine_spec(name: str) -> EngineSpec:
@@ -219,28 +274,3 @@ def default_threads() -> int:
     except AttributeError:  # not on macOS and Windows
         usable = os.cpu_count() or 1
     return min(_MOST_THREADS, usable)
-
-
-def _run_all(
-    run: _Run,
-    values: NDArray[Any],
-    rows: int,
-    path: Path,
-) -> tuple[NDArray[Any], ...]:
-    """Run any number of images through a network that takes `rows` at a time."""
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for start in range(0, len(values), rows):
-        part = np.asarray(values[start : start + rows], dtype=np.float32)
-        missing = rows - len(part)
-        if missing:
-            part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
-        found = {array.ndim: array for array in run(part)}
-        if set(found) not in ({2, 4}, {2, 3, 4}):
-            message = (
-                f"{path}: a network must give probabilities and a feature map. Received: arrays "
-                f"of {sorted(found)} dimensions. Export the model again."
-            )
-            raise BundleError(message)
-        ordered = (found[n] for n in (2, 4, 3) if n in found)
-        parts.append(tuple(array[: rows - missing] for array in ordered))
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -205,7 +205,8 @@ def load(
     threads : int, optional
         Threads to compute with; by default the processors given to this process, at most 4.
     batch_size : int, optional
-        Images per call of the network; by default what is quickest with the engine.
+        Images per call of the network where there are as many; by default what is quickest
+        with the engine.
 
     Returns
     -------
