@@ -198,7 +198,7 @@ def folder_of(model, quick, files, others_of):
         import onnxruntime
 
         session = onnxruntime.InferenceSession(others_of["onnx"][0] / "model.onnx")
-        name = session.get_inputs()[0].name
+        entry = session.get_inputs()[0].name
 
         def by_hand():
             for start in range(0, len(files), 32):
@@ -206,7 +206,7 @@ def folder_of(model, quick, files, others_of):
                     Image.open(file).convert("RGB").resize((size, size))
                     for file in files[start : start + 32]
                 ]
-                session.run(None, {name: np.stack(images).astype("float32")})
+                session.run(None, {entry: np.stack(images).astype("float32")})
 
         runs["onnx by hand"] = by_hand
     for name, one in quick.items():
