@@ -78,6 +78,7 @@ def measure(options, folder):
     for name, (scale, runs) in ways.items():
         figures[name] = compare(runs, options.rounds, scale)
         print(name, json.dumps(figures[name]), file=sys.stderr, flush=True)
+    figures["floor"] = floor(model, figures["one image, ms"]["runtime fp32"]["median"])
     figures["process"] = processes(whole, small, files[0], max(2, options.rounds // 2))
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
@@ -167,6 +168,23 @@ def one_image(model, quick, file):
         if name in ("fp32", "int8"):
             runs[f"runtime {name}, from the file"] = lambda one=one: one.predict_proba([file])
     return 1e3 / IN_A_ROW, {name: repeated(run) for name, run in runs.items()}
+
+
+def floor(model, found):
+    """Return how long the network's multiplications alone would take at the peak of this machine."""
+    import numpy as np
+
+    from mri_tumor.benchmark.multiply_adds import count_multiply_adds
+
+    side, seconds = 1536, []
+    matrix = np.random.default_rng(0).random((side, side), np.float32)
+    for _ in range(30):
+        start = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    peak = 2 * side**3 / min(seconds)
+    least = 2e3 * count_multiply_adds(model) / peak
+    return {"GFLOP per second": peak / 1e9, "ms": least, "fp32 over it": found / least}
 
 
 def repeated(run):
