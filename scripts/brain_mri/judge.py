@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ from train import CLASSES
 from mri_tumor.answers import DecisionRule, calibrate_rule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -31,54 +35,105 @@ def calibration_images(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     return held & ((found["kind"] != "stripped") | found["stripped"])
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a model says of what it never saw: figures by part and look."""
+
+    name: str
+    threshold: float
+    temperature: float
+    figures: dict[tuple[str, str], dict[str, float]]
+
+
 def main() -> None:
     """Print a table for each model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="folders that train.py wrote")
     parser.add_argument("--sensitivity", type=float)
     parser.add_argument("--packaged", action="store_true", help="calibrate as package.py does")
+    parser.add_argument(
+        "--mean", action="store_true", help="also the models' mean and standard deviation"
+    )
     given = parser.parse_args()
-    for folder in given.folders:
-        found = read_outputs(folder)
-        chosen = (found["part"] == "validation") & (found["kind"] == "plain")
-        if given.packaged:
-            chosen = calibration_images(found)
-        plain = DecisionRule(classes=CLASSES, negative_class="notumor")
-        rows = plain.probabilities(found["outputs"])
-        rule = calibrate_rule(
-            plain,
-            found["label"][chosen].tolist(),
-            rows[chosen],
-            groups=found["group"][chosen],
-            sensitivity=given.sensitivity,
+    judged = [
+        judge(folder, sensitivity=given.sensitivity, packaged=given.packaged)
+        for folder in given.folders
+    ]
+    if given.mean:
+        judged += [over(judged, "mean", np.mean), over(judged, "spread", partial(np.std, ddof=1))]
+    for one in judged:
+        show(one)
+
+
+def judge(folder: Path, *, sensitivity: float | None, packaged: bool) -> Judged:
+    """Choose temperature and threshold on held-back images, and measure on the others."""
+    found = read_outputs(folder)
+    chosen = (found["part"] == "validation") & (found["kind"] == "plain")
+    if packaged:
+        chosen = calibration_images(found)
+    plain = DecisionRule(classes=CLASSES, negative_class="notumor")
+    rule = calibrate_rule(
+        plain,
+        found["label"][chosen].tolist(),
+        plain.probabilities(found["outputs"])[chosen],
+        groups=found["group"][chosen],
+        sensitivity=sensitivity,
+    )
+    rows = rule.probabilities(found["outputs"])
+    figures = {}
+    for part in ("validation", "test", "away"):
+        for kind in ("plain", "stripped", "robust"):
+            inside = (found["part"] == part) & (found["kind"] == kind)
+            inside &= found["stripped"] if kind == "stripped" else True
+            if inside.any():
+                figures[part, kind] = measure(found["label"][inside], rows[inside], rule.threshold)
+    return Judged(folder.name, rule.threshold, rule.temperature, figures)
+
+
+def measure(
+    labels: NDArray[np.str_], rows: NDArray[np.float64], threshold: float
+) -> dict[str, float]:
+    """Return the figures of some images."""
+    p = 1 - rows[:, CLASSES.index("notumor")]
+    tumor, typed = labels != "notumor", np.isin(labels, CLASSES)
+    right = rows[typed].argmax(axis=1) == [CLASSES.index(name) for name in labels[typed]]
+    called, half = p >= threshold, p >= 0.5
+    both = tumor.any() and not tumor.all()
+    return {
+        "n": len(labels),
+        "four": right.mean(),
+        "sens": called[tumor].mean(),
+        "spec": 1 - called[~tumor].mean(),
+        "sens at 0.5": half[tumor].mean(),
+        "spec at 0.5": 1 - half[~tumor].mean(),
+        "auc": (p[tumor][:, None] > p[~tumor][None]).mean() if both else np.nan,
+    }
+
+
+def over(judged: list[Judged], name: str, reduce: Callable[[list[float]], Any]) -> Judged:
+    """Return a figure of all models for each of their figures."""
+    return Judged(
+        name,
+        float(reduce([one.threshold for one in judged])),
+        float(reduce([one.temperature for one in judged])),
+        {
+            key: {
+                what: float(reduce([one.figures[key][what] for one in judged])) for what in values
+            }
+            for key, values in judged[0].figures.items()
+        },
+    )
+
+
+def show(one: Judged) -> None:
+    """Print the table of a model."""
+    print(f"\n{one.name}: threshold {one.threshold:.3f}, T {one.temperature:.2f}")
+    for (part, kind), row in one.figures.items():
+        print(
+            f"  {part:10s} {kind:8s} n={row['n']:5.0f} four={row['four']:.4f} "
+            f"sens={row['sens']:.4f} spec={row['spec']:.4f} "
+            f"at 0.5: {row['sens at 0.5']:.4f} {row['spec at 0.5']:.4f} auc={row['auc']:.4f}"
         )
-        rows = rule.probabilities(found["outputs"])
-        print(f"\n{folder.name}: threshold {rule.threshold:.3f}, T {rule.temperature:.2f}")
-        for part in ("validation", "test", "away"):
-            for kind in ("plain", "stripped", "robust"):
-                inside = (found["part"] == part) & (found["kind"] == kind)
-                inside &= found["stripped"] if kind == "stripped" else True
-                if not inside.any():
-                    continue
-                labels = found["label"][inside]
-                p = 1 - rows[inside][:, CLASSES.index("notumor")]
-                tumor = labels != "notumor"
-                typed = np.isin(labels, CLASSES)
-                right = rows[inside][typed].argmax(axis=1) == [
-                    CLASSES.index(name) for name in labels[typed]
-                ]
-                called, half = p >= rule.threshold, p >= 0.5
-                order = (
-                    (p[tumor][:, None] > p[~tumor][None]).mean()
-                    if tumor.any() and not tumor.all()
-                    else np.nan
-                )
-                print(
-                    f"  {part:10s} {kind:8s} n={inside.sum():5d} four={right.mean():.4f} "
-                    f"sens={called[tumor].mean():.4f} spec={1 - called[~tumor].mean():.4f} "
-                    f"at 0.5: {half[tumor].mean():.4f} {1 - half[~tumor].mean():.4f} "
-                    f"auc={order:.4f}"
-                )
 
 
 if __name__ == "__main__":
