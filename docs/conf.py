@@ -88,6 +88,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
     "reset_modules": ("matplotlib",),
+    "ignore_repr_types": r"matplotlib\.(axes|text)",
     # Colab and other notebooks start from a bare machine.
     "first_notebook_cell": "%pip install --quiet mri-tumor\n%matplotlib inline",
     "notebook_images": False,

@@ -35,8 +35,9 @@ print(heatmaps[0].values.shape, heatmaps[0].peak)
 # How coarse it is
 # ----------------
 #
-# Grad-CAM weighs the last feature map, which has 7 by 7 cells here. Enlarged to the image it looks
-# smooth, but it knows no more than those 49 numbers: a border of the blob is no border of a tumour.
+# Head-CAM asks the model's head about every cell of the last feature map, and Grad-CAM weighs its
+# channels: both have 7 by 7 cells here. Enlarged to the image the map looks smooth, but it knows no more
+# than those 49 numbers: a border of the blob is no border of a tumour.
 #
 # Beside the mask
 # ---------------
@@ -81,7 +82,7 @@ print(f"peak in the drawn tumour: {found:.0%}; always the centre: {centre:.0%}")
 # ----------------------------------
 #
 # Occlusion covers one place after the other and watches the probability fall. It is slow, shares no
-# mathematics with Grad-CAM, and where the two disagree neither should be believed.
+# mathematics with the others, and where the two disagree neither should be believed.
 
 occluded = model.explain(phantoms.images[ill[:1]], method="occlusion", patch=56, step=28)
 figure, axes = plt.subplots(1, 2, figsize=(5.4, 2.9))
