@@ -124,6 +124,7 @@ def main():
     parser.add_argument("data", type=Path, help="folder with a folder for each class")
     parser.add_argument("--head-epochs", type=int, default=5, help="of the plain script")
     parser.add_argument("--tuned-epochs", type=int, default=10, help="of the plain script")
+    parser.add_argument("--ours", nargs="+", choices=OURS, default=list(OURS), metavar="NAME")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if not options.data.is_dir():
@@ -133,9 +134,9 @@ def main():
 
     dataset = load_dataset(options.data)
     ours = {}
-    for name, settings in OURS.items():
-        seconds, accuracy = run_ours(dataset, settings)
-        ours[name] = {"seconds": seconds, "test_accuracy": accuracy, **settings}
+    for name in options.ours:
+        seconds, accuracy = run_ours(dataset, OURS[name])
+        ours[name] = {"seconds": seconds, "test_accuracy": accuracy, **OURS[name]}
         print(f"{name}: {seconds:.0f} s, {accuracy:.4f}", flush=True)
     plain = run_plain(dataset, options.head_epochs, options.tuned_epochs)
     best = max(accuracy for _, accuracy in plain)
