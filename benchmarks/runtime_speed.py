@@ -6,7 +6,8 @@
 All ways run in turn within each round, so that a busy machine slows all alike; medians and their
 ratios are reported. Phantoms serve where no folder of images is given and the real ones are absent.
 The networks in 8 bits are made here, calibrated on other images than those that are timed, and are
-not refused: their agreement is in the result. "by hand" is what one would write around ONNX Runtime.
+not refused: their agreement is in the result. "by hand" is what one would write around ONNX Runtime,
+and around PyTorch where it is installed.
 """
 
 import argparse
@@ -227,9 +228,33 @@ def folder_of(model, quick, files, others_of):
                 session.run(None, {entry: np.stack(images).astype("float32")})
 
         runs["onnx by hand"] = by_hand
+    if find_spec("torch"):
+        runs["torch by hand"] = torch_by_hand(files, size)
     for name, one in quick.items():
         runs[f"runtime {name}"] = lambda one=one: one.predict(files)
     return 1e3 / len(files), runs
+
+
+def torch_by_hand(files, size):
+    """Answer batch after batch with the same network, of other weights."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torch_mobilenet import mobilenet
+
+    model = mobilenet()
+
+    def run():
+        with torch.inference_mode():
+            for start in range(0, len(files), 32):
+                images = [
+                    Image.open(file).convert("RGB").resize((size, size))
+                    for file in files[start : start + 32]
+                ]
+                batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+                model(batch.contiguous(memory_format=torch.channels_last) / 127.5 - 1)
+
+    return run
 
 
 def heatmaps(model, quick, files):
