@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mri_tumor import bundle as bundles
+from mri_tumor import keras_file
 from mri_tumor.bundle import MODEL, read_bundle
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.cli.trained import safe_table
@@ -83,7 +84,7 @@ def test_a_model_file_with_more_parts_is_refused(saved, tmp_path, name):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(saved, monkeypatch):
-    monkeypatch.setattr(bundles, "_MAX_METADATA_BYTES", 10**6)
+    monkeypatch.setattr(keras_file, "_MAX_CONFIG_BYTES", 10**6)
     rewrite(saved, lambda parts: parts.update({"config.json": b" " * 10**7}))
     with pytest.raises(BundleError, match=r"config\.json unpacks to more"):
         TumorClassifier.load(saved)

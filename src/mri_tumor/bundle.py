@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import BundleError, suggestion
 from mri_tumor.files import sync_tree
-from mri_tumor.framework import foreign_classes
+from mri_tumor.keras_file import check_keras_file, halve_weights
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 MODEL = "model.keras"
 METADATA = "metadata.json"
-_KERAS_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _REQUIRED = ("classes", "negative_class", "threshold", "preprocessing", "backbone", "files")
 _MAX_METADATA_BYTES = 64 * 2**20
 
@@ -170,7 +167,7 @@ def write_bundle(
         if model is not None:
             model.save(scratch / MODEL)
             if half_precision:
-                _halve(scratch / MODEL)
+                halve_weights(scratch / MODEL)
         for name, content in (files or {}).items():
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             (scratch / name).write_bytes(content)
@@ -289,7 +286,7 @@ def load_keras_model(bundle: Bundle) -> keras.Model:
             "the model that it was exported from."
         )
         raise BundleError(message)
-    _check_keras_file(file)
+    check_keras_file(file)
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
@@ -359,67 +356,3 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_keras_file(path: Path) -> None:
-    """Refuse a Keras file with parts or classes that are not Keras' own."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            extra = set(archive.namelist()) - _KERAS_PARTS
-            bomb = [part.filename for part in archive.infolist() if _is_bomb(part)]
-            config = None if bomb else json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
-        raise BundleError(
-            f"{path}: is no Keras model file ({error}). Save the model again."
-        ) from error
-    if bomb:
-        message = f"{path}: {bomb[0]} unpacks to more than a model's parts do. It was not loaded."
-        raise BundleError(message)
-    foreign = sorted({*extra, *foreign_classes(config)})
-    if foreign:
-        message = (
-            f"{path}: holds what is not Keras' own and could run code: {', '.join(foreign[:5])}. "
-            "It was not loaded. Only load models that you trust and that this library saved."
-        )
-        raise BundleError(message)
-
-
-def _is_bomb(part: zipfile.ZipInfo) -> bool:
-    """Say whether a part of an archive is larger than its kind can be.
-
-    Weights hardly compress; what does is small.
-    """
-    small = part.file_size <= _MAX_METADATA_BYTES
-    weights = part.filename.endswith(".h5")
-    return not small and (not weights or part.file_size > 20 * part.compress_size)
-
-
-def _halve(path: Path) -> None:
-    """Store the weights of a Keras file as float16; Keras casts them back on loading."""
-    import h5py
-    import numpy as np
-
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    buffer = io.BytesIO()
-    source = h5py.File(io.BytesIO(parts["model.weights.h5"]), "r")
-    with source, h5py.File(buffer, "w") as copy:
-
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                values = item[()]
-                small = values.astype(np.float16) if values.dtype == np.float32 else values
-                made = copy.create_dataset(name, data=small)
-            else:
-                made = copy.require_group(name)
-            for key, value in item.attrs.items():
-                made.attrs[key] = value
-
-        source.visititems(visit)
-        for key, value in source.attrs.items():
-            copy.attrs[key] = value
-    parts["model.weights.h5"] = buffer.getvalue()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            # A fixed date keeps the file, and so its hash, the same for the same weights.
-            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content)

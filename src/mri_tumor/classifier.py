@@ -11,10 +11,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mri_tumor import persistence
-from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages, calibrate_rule
+from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages
 from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.bundle import packaged_bundle
 from mri_tumor.caching import Cache
+from mri_tumor.calibrating import Calibrates
 from mri_tumor.errors import NotFittedError, ParameterError
 from mri_tumor.examining import Examines
 from mri_tumor.explain.options import EXPLANATION
@@ -51,7 +52,7 @@ HEAD_EPOCHS = 50
 _COMPILING = threading.Lock()
 
 
-class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimator):
+class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin, BaseEstimator):
     """Classify brain MRI slices by transfer learning.
 
     Research software, not a medical device.
@@ -422,62 +423,8 @@ class TumorClassifier(PredictsFromImages, Examines, ClassifierMixin, BaseEstimat
             for (part, names), weight in zip(pairs, weights, strict=True)
         ]
 
-    def calibrate(
-        self,
-        X: Any,
-        y: Sequence[str] | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        sensitivity: float | None = None,
-        specificity: float | None = None,
-        coverage: float = 0.95,
-    ) -> TumorClassifier:
-        """Fit temperature, threshold and prediction sets on images that nothing else used.
-
-        Parameters
-        ----------
-        X : paths, array or data set
-            Images that neither trained the model nor chose its epoch.
-        y : sequence of str, optional
-            Their labels; a data set brings its own.
-        groups : array_like, shape (n_images,), optional
-            Patient or near-duplicate group of each image.
-        sensitivity, specificity : float, optional
-            The figure that the threshold is to keep, in [0, 1], at the best of the other. With
-            neither it has the best mean of both.
-        coverage : float, default=0.95
-            Share of prediction sets that are to hold the true class. An image whose set holds
-            both a tumour and none is called uncertain.
-
-        Returns
-        -------
-        TumorClassifier
-            Itself; ``rule_`` is new.
-
-        Raises
-        ------
-        DataError
-            If labels are missing or unknown, or there is nothing on one side.
-        ImageError
-            If an image cannot be read.
-        NotFittedError
-            If there is no model yet.
-        """
-        images, labels = labelled(X, y)
-        encode(labels, [str(name) for name in self._require_model()], self.negative_class_)
-        plain = replace(self.rule_, temperature=1.0)
-        rows = replace(self._answering(), rule=plain).probabilities(images)
-        self.rule_ = calibrate_rule(
-            plain,
-            labels,
-            rows,
-            groups=groups_of(X, groups),
-            sensitivity=sensitivity,
-            specificity=specificity,
-            coverage=coverage,
-        )
+    def _calibrated_on(self, X: Any) -> None:
         self.data_ = describe_data(X, known=self.data_)
-        return self
 
     # -- keeping ----------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages, calibrate_rule
+from mri_tumor.answers import Answering, PredictsFromImages
+from mri_tumor.calibrating import Calibrates
 from mri_tumor.errors import ParameterError
-from mri_tumor.labelled import groups_of, labelled
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 View = Callable[["NDArray[np.uint8]"], "NDArray[np.uint8]"]
 
@@ -31,7 +31,7 @@ VIEWS: dict[str, View] = {
 """Ways to look at a prepared image again, by name."""
 
 
-class Ensemble(PredictsFromImages):
+class Ensemble(PredictsFromImages, Calibrates):
     """Average the calibrated probabilities of several models and several views.
 
     One model with more than one view is test-time augmentation. What it costs is plain: as many
@@ -101,39 +101,6 @@ class Ensemble(PredictsFromImages):
             conformal=first.rule.conformal if len(parts) == 1 else None,
             operating_point=first.rule.operating_point if len(parts) == 1 else None,
         )
-
-    def calibrate(
-        self,
-        X: Any,
-        y: Sequence[str] | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        sensitivity: float | None = None,
-        specificity: float | None = None,
-        coverage: float = 0.95,
-    ) -> Ensemble:
-        """Fit temperature, threshold and prediction sets of the average.
-
-        Parameters and errors are those of `TumorClassifier.calibrate`.
-
-        Returns
-        -------
-        Ensemble
-            Itself; ``rule_`` is new.
-        """
-        images, labels = labelled(X, y)
-        plain: DecisionRule = replace(self.rule_, temperature=1.0)
-        rows = replace(self._answering(), rule=plain).probabilities(images)
-        self.rule_ = calibrate_rule(
-            plain,
-            labels,
-            rows,
-            groups=groups_of(X, groups),
-            sensitivity=sensitivity,
-            specificity=specificity,
-            coverage=coverage,
-        )
-        return self
 
     def _answering(self, threshold: float | None = None) -> Answering:
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)

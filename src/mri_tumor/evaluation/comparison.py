@@ -14,7 +14,7 @@ from mri_tumor.evaluation.intervals import (
     group_weights,
     resamples_at_once,
 )
-from mri_tumor.evaluation.mcnemar import McNemar, mcnemar
+from mri_tumor.evaluation.paired import McNemar, mcnemar
 from mri_tumor.evaluation.render import NOTICE, show_number
 from mri_tumor.evaluation.scorer import Key, Scorer
 from mri_tumor.evaluation.support import independent_groups

@@ -214,7 +214,7 @@ class PooledHead:
         cells = values.reshape(n, rows * columns, channels)
         maps = np.maximum(cells @ weights, 0.0)[..., 0].reshape(n, rows, columns)
         size = (np.abs(cells) @ np.abs(weights)).max(axis=(1, 2), initial=0.0)
-        return drop_rounding(enlarge(maps, shape or (rows, columns)), size)
+        return enlarge(drop_rounding(maps, size), shape or (rows, columns))
 
     def cell_evidence(
         self, features: ArrayLike, targets: Targets, *, shape: tuple[int, int] | None = None

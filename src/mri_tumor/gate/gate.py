@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _REASON = (
-    "it does not look like a brain MRI slice to the model (score {:.1f}, refused above {:.1f})"
+    "it does not look like a brain MRI slice to the model (score {:.2f}, refused above {:.2f})"
 )
 
 
