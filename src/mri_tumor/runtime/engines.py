@@ -7,7 +7,6 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -160,21 +159,28 @@ def open_engine(
     for argument, value in (("threads", threads), ("batch_size", batch_size)):
         if value is not None and value < 1:
             raise ParameterError(f"{argument}: must be 1 or more. Received: {value!r}")
-    try:
-        module = importlib.import_module(f"mri_tumor.runtime.{spec.module}")
-        return _Engine(
-            path,
-            partial(module.open_network, path, size=size),
-            threads=threads or default_threads(),
-            rows=batch_size or spec.batch_size,
-            in_lanes=spec.in_lanes,
-        )
-    except ImportError as error:
-        raise missing_extra(f"the engine {name!r}", spec.package, spec.extra) from error
-    except (ValueError, RuntimeError, OSError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        message = f"{path}: {spec.package} cannot load this network ({first}). Export it again."
-        raise BundleError(message) from error
+
+    def open_network(**options: int) -> _Run:
+        try:
+            module = importlib.import_module(f"mri_tumor.runtime.{spec.module}")
+            run: _Run = module.open_network(path, size=size, **options)
+        except ImportError as error:
+            raise missing_extra(f"the engine {name!r}", spec.package, spec.extra) from error
+        except (ValueError, RuntimeError, OSError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            message = (
+                f"{path}: {spec.package} cannot load this network ({first}). Export it again."
+            )
+            raise BundleError(message) from error
+        return run
+
+    return _Engine(
+        path,
+        open_network,
+        threads=threads or default_threads(),
+        rows=batch_size or spec.batch_size,
+        in_lanes=spec.in_lanes,
+    )
 
 
 class _Engine:
