@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mri_tumor.assessment import NOTICE
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.data import load_dataset
@@ -14,12 +16,13 @@ from mri_tumor.errors import ParameterError
 from mri_tumor.phantoms import make_phantoms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mri_tumor.data import Dataset
     from mri_tumor.evaluation import EvaluationReport
 
-_SHEET = 6
+# Images of each class whose answers, and heatmaps, are shown.
+_OF_EACH = 2
 
 
 @dataclass(frozen=True)
@@ -112,19 +115,28 @@ def run_demo(
     say(str(report))
 
     say("\n5/6 predict and explain")
-    for row in classifier.assess(dataset.test.paths[:_SHEET]):
-        say(f"  {Path(row.file).name}: {row.label}, P(tumour) = {row.tumor_probability:.3f}")
+    shown = dataset.test.subset(_some_of_each(dataset.test.labels))
+    rows = classifier.assess(shown.paths)
+    for row, label in zip(rows, shown.labels, strict=True):
+        name = f"{label}/{Path(row.file).name}"
+        say(f"  {name}: {row.label}, P(tumour) = {row.tumor_probability:.3f}")
 
     say("6/6 Saving the model and the figures")
-    model, figures = _keep(classifier, report, dataset, folder)
+    model, figures = _keep(classifier, report, shown, folder)
     seconds = time.perf_counter() - started
     say(f"\nDone in {seconds:.0f} s. Everything is in {folder}.")
     say(f"These images are synthetic: the figures say nothing about real scans. {NOTICE}")
     return DemoResult(folder, model, report, figures, seconds)
 
 
+def _some_of_each(labels: Sequence[str]) -> list[int]:
+    """Return the positions of the first images of each class."""
+    names = np.array(labels)
+    return [int(i) for name in np.unique(names) for i in np.flatnonzero(names == name)[:_OF_EACH]]
+
+
 def _keep(
-    classifier: TumorClassifier, report: EvaluationReport, dataset: Dataset, folder: Path
+    classifier: TumorClassifier, report: EvaluationReport, shown: Dataset, folder: Path
 ) -> tuple[Path, tuple[Path, ...]]:
     """Save model and figures; return their places."""
     from PIL import Image
@@ -141,8 +153,11 @@ def _keep(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         paths.append(path)
-    tumors = [i for i, label in enumerate(dataset.test.labels) if label != "notumor"][:_SHEET]
-    heatmaps = classifier.explain(dataset.test.subset(tumors))
+    tumors = shown.subset([i for i, label in enumerate(shown.labels) if label != "notumor"])
+    captions = [
+        f"{label}: called {row.label}, P(tumour) {row.tumor_probability:.2f}"
+        for label, row in zip(tumors.labels, classifier.assess(tumors.paths), strict=True)
+    ]
     path = folder / "figures" / "heatmaps.png"
-    Image.fromarray(sheet(heatmaps)).save(path)
+    Image.fromarray(sheet(classifier.explain(tumors), captions=captions)).save(path)
     return model, (*paths, path)
