@@ -65,6 +65,8 @@ def judged(text):
                 "at_half": {"sensitivity": float(sensitivity), "specificity": float(specificity)},
                 "auc": float(auc),
             }
+            if "ece" in values:
+                model[part][look]["ece"] = values["ece"]
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from train import CLASSES
 
 from mri_tumor.answers import DecisionRule, calibrate_rule
+from mri_tumor.evaluation import expected_calibration_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,12 +97,13 @@ def measure(
     """Return the figures of some images."""
     p = 1 - rows[:, CLASSES.index("notumor")]
     tumor, typed = labels != "notumor", np.isin(labels, CLASSES)
-    right = rows[typed].argmax(axis=1) == [CLASSES.index(name) for name in labels[typed]]
+    known = np.array([CLASSES.index(name) for name in labels[typed]])
     called, half = p >= threshold, p >= 0.5
     both = tumor.any() and not tumor.all()
     return {
         "n": len(labels),
-        "four": right.mean(),
+        "four": (rows[typed].argmax(axis=1) == known).mean(),
+        "ece": expected_calibration_error(known, rows[typed]),
         "sens": called[tumor].mean(),
         "spec": 1 - called[~tumor].mean(),
         "sens at 0.5": half[tumor].mean(),
@@ -131,7 +133,7 @@ def show(one: Judged) -> None:
     for (part, kind), row in one.figures.items():
         print(
             f"  {part:10s} {kind:8s} n={row['n']:5.0f} four={row['four']:.4f} "
-            f"sens={row['sens']:.4f} spec={row['spec']:.4f} "
+            f"ece={row['ece']:.4f} sens={row['sens']:.4f} spec={row['spec']:.4f} "
             f"at 0.5: {row['sens at 0.5']:.4f} {row['spec at 0.5']:.4f} auc={row['auc']:.4f}"
         )
 
