@@ -18,6 +18,7 @@ from mri_tumor.phantoms import make_phantoms
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mri_tumor.assessment import Assessment
     from mri_tumor.data import Dataset
     from mri_tumor.evaluation import EvaluationReport
 
@@ -122,7 +123,7 @@ def run_demo(
         say(f"  {name}: {row.label}, P(tumour) = {row.tumor_probability:.3f}")
 
     say("6/6 Saving the model and the figures")
-    model, figures = _keep(classifier, report, shown, folder)
+    model, figures = _keep(classifier, report, shown, rows, folder)
     seconds = time.perf_counter() - started
     say(f"\nDone in {seconds:.0f} s. Everything is in {folder}.")
     say(f"These images are synthetic: the figures say nothing about real scans. {NOTICE}")
@@ -136,7 +137,11 @@ def _some_of_each(labels: Sequence[str]) -> list[int]:
 
 
 def _keep(
-    classifier: TumorClassifier, report: EvaluationReport, shown: Dataset, folder: Path
+    classifier: TumorClassifier,
+    report: EvaluationReport,
+    shown: Dataset,
+    rows: Sequence[Assessment],
+    folder: Path,
 ) -> tuple[Path, tuple[Path, ...]]:
     """Save model and figures; return their places."""
     from PIL import Image
@@ -153,11 +158,12 @@ def _keep(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         paths.append(path)
-    tumors = shown.subset([i for i, label in enumerate(shown.labels) if label != "notumor"])
+    tumors = [i for i, label in enumerate(shown.labels) if label != "notumor"]
     captions = [
-        f"{label}: called {row.label}, P(tumour) {row.tumor_probability:.2f}"
-        for label, row in zip(tumors.labels, classifier.assess(tumors.paths), strict=True)
+        f"{shown.labels[i]}: called {rows[i].label}, P(tumour) {rows[i].tumor_probability:.2f}"
+        for i in tumors
     ]
+    heatmaps = classifier.explain(shown.subset(tumors))
     path = folder / "figures" / "heatmaps.png"
-    Image.fromarray(sheet(classifier.explain(tumors), captions=captions)).save(path)
+    Image.fromarray(sheet(heatmaps, captions=captions)).save(path)
     return model, (*paths, path)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _MOST_THREADS = 4
 # Fewer images for each thread than this are not worth copies of the network.
 _MANY = 4
+# Each copy holds the weights once more.
+_MOST_COPIES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +49,8 @@ class EngineSpec:
     batch_size : int
         Images per call at which it is quickest for many.
     in_lanes : bool, default=False
-        Answer for many images by as many copies of the network as there are threads, each with
-        an image and a thread of its own.
+        Answer for many images by as many copies of the network as there are threads, at most 8,
+        each with an image of its own.
     """
 
     module: str
@@ -199,7 +201,7 @@ class _Engine:
         in_lanes: bool,
     ) -> None:
         self._path, self._open, self._rows, self._threads = path, open_network, rows, threads
-        self._lanes = threads if in_lanes and rows == 1 else 1
+        self._lanes = min(threads, _MOST_COPIES) if in_lanes and rows == 1 else 1
         self._single: _Run = open_network(threads=threads, batch_size=1)
         self._batched: _Run | None = None
         self._copies: SimpleQueue[_Run] = SimpleQueue()
@@ -215,19 +217,17 @@ class _Engine:
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
     def _in_turn(self, values: NDArray[Any]) -> list[tuple[NDArray[Any], ...]]:
-        rows = self._rows
+        rows, parts = self._rows, []
         whole = len(values) // rows * rows if rows > 1 else 0
-        if whole and self._batched is None:
-            self._batched = self._open(threads=self._threads, batch_size=rows)
-        parts = []
-        for start in range(0, whole, rows):
-            assert self._batched is not None  # noqa: S101
-            parts.append(self._run(self._batched, values[start : start + rows]))
+        if whole:
+            run = self._batched or self._open(threads=self._threads, batch_size=rows)
+            self._batched = run
+            parts = [self._run(run, values[at : at + rows]) for at in range(0, whole, rows)]
         return parts + [self._run(self._single, one[None]) for one in values[whole:]]
 
     def _side_by_side(self, values: NDArray[Any]) -> list[tuple[NDArray[Any], ...]]:
         while self._copies.qsize() < self._lanes:
-            self._copies.put(self._open(threads=1, batch_size=1))
+            self._copies.put(self._open(threads=self._threads // self._lanes, batch_size=1))
 
         def run(one: NDArray[Any]) -> tuple[NDArray[Any], ...]:
             copy = self._copies.get()

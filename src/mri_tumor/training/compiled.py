@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _WORTH_IT = 3000
 # 32-bit sums in another order; activations are kept in half precision, 1 part in 2,000.
 _TOLERANCE = 1e-3
+# Each copy of a network holds its weights once more.
+_MOST_COPIES = 8
 
 
 def frozen_function(model: keras.Model) -> Callable[..., list[NDArray[Any]]]:
@@ -114,10 +116,10 @@ def _litert_function(model: keras.Model) -> Callable[..., list[NDArray[Any]]]:
         # By way of a saved model it takes six times as long.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_constant(model, rows=1)])
         content = converter.convert()
-        lanes = _processors()
+        lanes = min(_processors(), _MOST_COPIES)
         networks: SimpleQueue[Any] = SimpleQueue()
         for _ in range(lanes):
-            network = Interpreter(model_content=content, num_threads=1)
+            network = Interpreter(model_content=content, num_threads=_processors() // lanes)
             network.allocate_tensors()
             networks.put(network)
     source = network.get_input_details()[0]["index"]
