@@ -103,6 +103,11 @@ def image(name, number=0):
     return name, "image/png", png(drawn(number))
 
 
+def expect(found):
+    """What the page shows in the end: what it showed before stays until its script has run."""
+    return sync_api.expect(found)
+
+
 def settled(page):
     """Wait until nothing is being computed."""
     page.wait_for_function(
@@ -136,7 +141,7 @@ def test_a_scan_is_answered_with_its_heatmap_beside_it(visit, capsys):
     settled(page)
     assert page.get_by_text("Called: glioma").is_visible()
     assert page.get_by_text("of 100 images that get this value").is_visible()
-    assert page.get_by_role("progressbar").count() == 4
+    expect(page.get_by_role("progressbar")).to_have_count(4)
     shoot(page, "case", at=page.get_by_alt_text("The scan with a heatmap"))
 
 
@@ -153,12 +158,13 @@ def test_bad_and_huge_files_get_one_line_each_and_no_answer(visit):
     settled(page)
     assert page.get_by_text("3 without an answer").is_visible()
     assert page.get_by_text("notes.txt: is no image").or_(page.get_by_text("Cannot be read")).first
-    assert page.get_by_test_id("stMetric").count() == 0
-    assert page.get_by_test_id("stException").count() == 0
+    expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
     page = visit()
     upload(page, ("large.png", "image/png", png(drawn(0)) + bytes(3 * 2**20)))
     page.get_by_text(re.compile("2\\.?0?MB or smaller")).wait_for()
-    assert page.get_by_test_id("stMetric").count() == 0
+    settled(page)
+    expect(page.get_by_test_id("stMetric")).to_have_count(0)
 
 
 def test_a_volume_has_a_slider(visit):
@@ -182,7 +188,7 @@ def test_a_volume_has_a_slider(visit):
     page.keyboard.press("Home")
     page.get_by_text(re.compile("^Slice 0: .*")).wait_for()
     settled(page)
-    assert page.get_by_alt_text("The scan with a heatmap").count() == 0
+    expect(page.get_by_alt_text("The scan with a heatmap")).to_have_count(0)
 
 
 def test_a_dicom_file_is_an_image_and_a_folder_of_a_series_a_volume(visit, tmp_path):
@@ -190,7 +196,7 @@ def test_a_dicom_file_is_an_image_and_a_folder_of_a_series_a_volume(visit, tmp_p
     files = series()
     upload(page, ("IM0", "application/dicom", files["IM0"]))
     page.get_by_alt_text("The scan with a heatmap").wait_for()
-    assert page.get_by_role("slider", name="Slice").count() == 0
+    expect(page.get_by_role("slider", name="Slice")).to_have_count(0)
     study = tmp_path / "study"
     study.mkdir()
     for name, content in files.items():
@@ -220,7 +226,8 @@ def test_a_model_of_ones_own_answers(visit, tmp_path):
     folder.fill(str(tmp_path / "nothing"))
     folder.press("Enter")
     page.get_by_test_id("stAlert").filter(has_text="nothing").wait_for()
-    assert page.get_by_test_id("stMetric").count() == 0
+    settled(page)
+    expect(page.get_by_test_id("stMetric")).to_have_count(0)
 
 
 def choose(page, box, name):
@@ -260,7 +267,7 @@ def test_many_files_are_a_table_and_a_csv_and_a_page(visit, tmp_path):
     refused = page.get_by_test_id("stAlert").filter(has_text="Refused: no answer")
     refused.wait_for()
     settled(page)
-    assert page.get_by_test_id("stMetric").count() == 0
+    expect(page.get_by_test_id("stMetric")).to_have_count(0)
     shoot(page, "refused", at=refused)
 
 
@@ -277,7 +284,7 @@ def test_two_users_at_once_never_see_each_others_cases(visit):
         page.get_by_text("2 answers").wait_for()
         settled(page)
         assert page.get_by_role("heading", name=f"0-{own}").is_visible()
-        assert page.get_by_text(other).count() == 0
+        expect(page.get_by_text(other)).to_have_count(0)
         answers.append(page.get_by_test_id("stMetric").inner_text())
     assert answers[0] != answers[1]
 
