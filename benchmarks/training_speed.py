@@ -26,6 +26,8 @@ import numpy as np
 
 OURS = {
     "quickest": {"n_variants": 1, "epochs": 10, "finetune_epochs": 2},
+    # As many layers as the plain script opens; the others open the default's 38.
+    "20 layers": {"n_variants": 1, "epochs": 5, "finetune_epochs": 3, "finetune_layers": 20},
     "quick": {"n_variants": 2, "epochs": 10, "finetune_epochs": 1},
     "quick, two epochs": {"n_variants": 2, "epochs": 10, "finetune_epochs": 2},
     "default": {"finetune_epochs": 3},
