@@ -11,10 +11,13 @@ on one half of the images (--half choose) and report it on the other (--half rep
 
 import argparse
 import csv
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+
+from mri_tumor.evaluation import wilson
 
 # Label: options. What is not named here is the method's default.
 SETTINGS = {
@@ -84,6 +87,13 @@ def half_of(paths, half, seed):
     return np.flatnonzero(first if half == "choose" else ~first)
 
 
+def surround(row, name):
+    """Put a share's 95% interval by Wilson beside it; each image counts as independent."""
+    ends = [round(end, 4) for end in wilson(row[name] * row["n_images"], row["n_images"])]
+    row[f"{name}_interval"] = ends
+    return f"{row[name]:.1%} ({ends[0]:.1%} to {ends[1]:.1%})"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with boxes.csv and Training/")
@@ -126,8 +136,12 @@ def main():
         randomisation=options.randomisation,
     )
     print(report)
+    result = report.to_dict(include_images=True)
+    for row in result["summary"]:
+        shown = ", ".join(f"{name} {surround(row, name)}" for name in ("pointing", "near"))
+        print(f"{row['method']}, {row['label']}: {shown}")
     if options.json:
-        report.save(options.json)
+        options.json.write_text(json.dumps(result, indent=1, default=str) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

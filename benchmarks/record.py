@@ -42,6 +42,7 @@ LEFT_OUT = {
     "report",
 }
 LONGEST = 40
+FIGURES = {"sens": "sensitivity", "spec": "specificity"}
 
 
 def judged(text):
@@ -67,6 +68,11 @@ def judged(text):
             }
             if "ece" in values:
                 model[part][look]["ece"] = values["ece"]
+        elif line.strip().startswith("95%:"):
+            ends = re.findall(r"(\w+) ([\d.]+)-([\d.]+)", line)
+            model[part][look]["intervals"] = {
+                FIGURES.get(what, what): [float(low), float(high)] for what, low, high in ends
+            }
     return found
 
 

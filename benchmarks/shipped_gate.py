@@ -19,6 +19,7 @@ from gate import SOURCES, foreign_examples, held_out_examples
 from gate_recipe import phantom_examples
 
 from mri_tumor import load_dataset, runtime
+from mri_tumor.evaluation import wilson
 from mri_tumor.images import read_image
 from mri_tumor.images.listing import list_images
 
@@ -64,13 +65,20 @@ def main():
         table["held back"] = answers(model, held_back_examples(given.data, given.work))
     totals = {name: sum(map(Counter, kinds.values()), Counter()) for name, kinds in table.items()}
     for name, kinds in table.items():
-        print(f"{name}: {totals[name]['refused']} of {totals[name].total()} refused")
+        refused, n = totals[name]["refused"], totals[name].total()
+        low, high = wilson(refused, n)
+        print(f"{name}: {refused} of {n} refused (95%: {low:.1%} to {high:.1%})")
         if name != "no scan":
             for kind, row in kinds.items():
                 print(f"  {kind}: {row}")
     if given.json:
         shares = {
-            name: {"n_images": one.total(), **one, "refused_share": one["refused"] / one.total()}
+            name: {
+                "n_images": one.total(),
+                **one,
+                "refused_share": one["refused"] / one.total(),
+                "refused_interval": wilson(one["refused"], one.total()),
+            }
             for name, one in totals.items()
         }
         given.json.write_text(json.dumps({"totals": shares, **table}, indent=1) + "\n", "utf-8")

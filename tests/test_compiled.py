@@ -27,6 +27,19 @@ def test_litert_gives_what_the_model_gives(two_outputs):
     assert not np.allclose(found[0], found[1])
 
 
+def test_two_inputs_go_where_they_belong():
+    """Inputs of the same shape, which an order by mistake would swap."""
+    keras.utils.set_random_seed(3)
+    inputs = [keras.Input((4, 4, 5), name=name) for name in ("second", "first")]
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs[0] - 2 * inputs[1]))
+    values = np.random.default_rng(1).normal(size=(2, 5, 4, 4, 5)).astype(np.float32)
+    (found,) = compiled.quick_function(model, n_rows=10**6, probe=values)(*values)
+    (twice,) = compiled.frozen_function(model)(*values)
+    np.testing.assert_allclose(found, model.predict(list(values), verbose=0), atol=1e-5)
+    np.testing.assert_allclose(found, twice, atol=1e-5)
+    assert not np.allclose(found, compiled.frozen_function(model)(*values[::-1])[0])
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ import numpy as np
 from train import CLASSES
 
 from mri_tumor.answers import DecisionRule, calibrate_rule
-from mri_tumor.evaluation import expected_calibration_error
+from mri_tumor.evaluation import evaluate_predictions, expected_calibration_error
+from mri_tumor.evaluation.intervals import figure_interval, group_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,9 @@ class Judged:
     threshold: float
     temperature: float
     figures: dict[tuple[str, str], dict[str, float]]
+    intervals: dict[tuple[str, str], dict[str, tuple[float, float] | None]] = field(
+        default_factory=dict
+    )
 
 
 def main() -> None:
@@ -81,14 +85,16 @@ def judge(folder: Path, *, sensitivity: float | None, packaged: bool) -> Judged:
         sensitivity=sensitivity,
     )
     rows = rule.probabilities(found["outputs"])
-    figures = {}
+    figures, intervals = {}, {}
     for part in ("validation", "test", "away"):
         for kind in ("plain", "stripped", "robust"):
             inside = (found["part"] == part) & (found["kind"] == kind)
             inside &= found["stripped"] if kind == "stripped" else True
             if inside.any():
-                figures[part, kind] = measure(found["label"][inside], rows[inside], rule.threshold)
-    return Judged(folder.name, rule.threshold, rule.temperature, figures)
+                these = found["label"][inside], rows[inside], rule.threshold
+                figures[part, kind] = measure(*these)
+                intervals[part, kind] = surround(*these, found["group"][inside])
+    return Judged(folder.name, rule.threshold, rule.temperature, figures, intervals)
 
 
 def measure(
@@ -110,6 +116,40 @@ def measure(
         "spec at 0.5": 1 - half[~tumor].mean(),
         "auc": (p[tumor][:, None] > p[~tumor][None]).mean() if both else np.nan,
     }
+
+
+def surround(
+    labels: NDArray[np.str_],
+    rows: NDArray[np.float64],
+    threshold: float,
+    groups: NDArray[np.intp],
+) -> dict[str, tuple[float, float] | None]:
+    """Return 95% intervals; whole groups of near-duplicates, in all their looks, are resampled."""
+    called = 1 - rows[:, CLASSES.index("notumor")] >= threshold
+    tumor, typed = labels != "notumor", np.isin(labels, CLASSES)
+    likeliest = np.array(CLASSES)[rows.argmax(axis=1)]
+    found = {
+        "four": _share(likeliest[typed] == labels[typed], groups[typed]),
+        "sens": _share(called[tumor], groups[tumor]),
+        "spec": _share(~called[~tumor], groups[~tumor]),
+    }
+    if tumor.any() and not tumor.all():
+        names = np.where(typed, labels, "tumor").tolist()
+        report = evaluate_predictions(names, rows, classes=CLASSES, groups=groups)
+        found["auc"] = report.intervals["tumor"]["auc"]
+    return found
+
+
+def _share(right: NDArray[np.bool_], groups: NDArray[np.intp]) -> tuple[float, float] | None:
+    """Return the interval of the share that is right."""
+    if not len(right):
+        return None
+    _, index = np.unique(groups, return_inverse=True)
+    n_right, n = np.bincount(index, right), np.bincount(index)
+    drawn = np.concatenate(list(group_weights(len(n), n_resamples=1000, seed=0)))
+    return figure_interval(
+        float(right.mean()), drawn @ n_right / (drawn @ n), n_independent=len(n)
+    )
 
 
 def over(judged: list[Judged], name: str, reduce: Callable[[list[float]], Any]) -> Judged:
@@ -136,6 +176,9 @@ def show(one: Judged) -> None:
             f"ece={row['ece']:.4f} sens={row['sens']:.4f} spec={row['spec']:.4f} "
             f"at 0.5: {row['sens at 0.5']:.4f} {row['spec at 0.5']:.4f} auc={row['auc']:.4f}"
         )
+        ends = one.intervals.get((part, kind), {}).items()
+        if shown := [f"{what} {pair[0]:.4f}-{pair[1]:.4f}" for what, pair in ends if pair]:
+            print(f"{'':21s}95%: {', '.join(shown)}")
 
 
 if __name__ == "__main__":

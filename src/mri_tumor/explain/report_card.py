@@ -166,7 +166,7 @@ class ExplanationReport:
             "tolerance": self.tolerance,
             "steps": self.steps,
             "options": {name: dict(given) for name, given in self.options.items()},
-            "summary": [vars(one) for one in self.summary],
+            "summary": [dict(vars(one)) for one in self.summary],
             "randomisation": [one.to_dict() for one in self.randomisation],
             "notice": NOTICE,
         }

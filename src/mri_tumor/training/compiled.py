@@ -15,7 +15,7 @@ import numpy as np
 from mri_tumor.framework import silent_stderr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import keras
     from numpy.typing import NDArray
@@ -65,22 +65,29 @@ def _constant(model: keras.Model, *, rows: int | None) -> Any:
         convert_variables_to_constants_v2,
     )
 
-    specs = [tf.TensorSpec((rows, *tensor.shape[1:]), tf.float32) for tensor in model.inputs]
+    specs = [
+        tf.TensorSpec((rows, *tensor.shape[1:]), tf.float32, name=f"input_{i}")
+        for i, tensor in enumerate(model.inputs)
+    ]
     traced = tf.function(
         lambda *inputs: model(inputs if len(inputs) > 1 else inputs[0], training=False)
     ).get_concrete_function(*specs)
     return convert_variables_to_constants_v2(traced)
 
 
-def quick_function(model: keras.Model, *, n_rows: int) -> Callable[..., list[NDArray[Any]]]:
+def quick_function(
+    model: keras.Model, *, n_rows: int, probe: Sequence[NDArray[Any]] | None = None
+) -> Callable[..., list[NDArray[Any]]]:
     """Compile a frozen model by the quickest way that gives what it gives.
 
     Parameters
     ----------
     model : keras.Model
-        With one input of shape (n, size, size, 3).
+        Any functional model.
     n_rows : int
         How many images will go through it.
+    probe : sequence of ndarray, each of shape (n, ...), optional
+        Inputs to compare its answers on; random pixels by default.
 
     Returns
     -------
@@ -94,10 +101,13 @@ def quick_function(model: keras.Model, *, n_rows: int) -> Callable[..., list[NDA
         return frozen_function(model)
     try:
         run = _litert_function(model)
-        probe = np.random.default_rng(0).integers(0, 256, (2, *model.inputs[0].shape[1:]))
-        wanted = model(probe.astype(np.float32), training=False)
+        if probe is None:
+            rng = np.random.default_rng(0)
+            probe = [rng.integers(0, 256, (2, *tensor.shape[1:])) for tensor in model.inputs]
+        values = [one.astype(np.float32) for one in probe]
+        wanted = model(values if len(values) > 1 else values[0], training=False)
         wanted = wanted if isinstance(wanted, (list, tuple)) else [wanted]
-        for one, other in zip(run(probe), wanted, strict=True):
+        for one, other in zip(run(*values), wanted, strict=True):
             scale = float(np.abs(other).max()) or 1.0
             if one.shape != other.shape or np.abs(one - other).max() > _TOLERANCE * scale:
                 return frozen_function(model)
@@ -122,32 +132,37 @@ def _litert_function(model: keras.Model) -> Callable[..., list[NDArray[Any]]]:
             network = Interpreter(model_content=content, num_threads=_processors() // lanes)
             network.allocate_tensors()
             networks.put(network)
-    source = network.get_input_details()[0]["index"]
+    sources = _in_order(network.get_input_details())
     # Outputs are numbered in the order of the model's: Identity, Identity_1, ...
-    found = sorted(network.get_output_details(), key=lambda detail: _number(str(detail["name"])))
-    targets = [detail["index"] for detail in found]
+    targets = _in_order(network.get_output_details())
 
-    def answer(value: NDArray[Any]) -> list[NDArray[Any]]:
+    def answer(*values: NDArray[Any]) -> list[NDArray[Any]]:
         network = networks.get()
         try:
-            network.set_tensor(source, value[None].astype(np.float32))
+            for source, value in zip(sources, values, strict=True):
+                network.set_tensor(source, value[None].astype(np.float32))
             network.invoke()
             return [network.get_tensor(target) for target in targets]
         finally:
             networks.put(network)
 
-    def run(values: NDArray[Any]) -> list[NDArray[Any]]:
+    def run(*values: NDArray[Any]) -> list[NDArray[Any]]:
         # One at a time: activations stay in the processor's cache, and no thread waits for another.
         with ThreadPoolExecutor(lanes) as pool:
-            rows = list(pool.map(answer, values))
+            rows = list(pool.map(answer, *values))
         return [np.concatenate(kept) for kept in zip(*rows, strict=True)]
 
     return run
 
 
+def _in_order(details: list[dict[str, Any]]) -> list[int]:
+    """Return where tensors are, in the order of the model's."""
+    return [one["index"] for one in sorted(details, key=lambda one: _number(str(one["name"])))]
+
+
 def _number(name: str) -> int:
-    """Return which output a name stands for."""
-    number = name.rpartition("_")[2]
+    """Return which input or output a name stands for."""
+    number = name.partition(":")[0].rpartition("_")[2]
     return int(number) if number.isdigit() else 0
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from mri_tumor.files import reserve
 from mri_tumor.images.collection import ImageCollection, prepared_batches
 from mri_tumor.progress import progress_bar
-from mri_tumor.training.compiled import frozen_function, quick_function
+from mri_tumor.training.compiled import quick_function
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -58,6 +59,7 @@ def compute_features(
     *,
     n_variants: int,
     folder: Path,
+    run: Callable[..., list[NDArray[Any]]] | None = None,
     show_progress: bool = False,
     description: str = "Computing features",
 ) -> Features:
@@ -75,6 +77,8 @@ def compute_features(
         Variants per image, at least 1; the first is the image itself.
     folder : Path
         Existing folder for the memory-mapped arrays.
+    run : callable, optional
+        `quick_function` of `frozen`, where it is compiled already.
     show_progress : bool, default=False
         Show a bar on the terminal.
     description : str, default="Computing features"
@@ -105,7 +109,7 @@ def compute_features(
     ]
     for i in range(len(arrays)):
         reserve(folder / f"activations-{i}.npy")
-    run = quick_function(frozen, n_rows=n_variants * n_images)
+    run = run or quick_function(frozen, n_rows=n_variants * n_images)
     with progress_bar(description, n_variants * n_images, show=show_progress) as advance:
         for variant in range(n_variants):
             batches = prepared_batches(
@@ -148,28 +152,33 @@ def load_features(folder: Path, n_images: int) -> Features:
     return Features(tuple(np.load(file, mmap_mode="r") for file in files), n_images)
 
 
-def continue_features(model: keras.Model, features: Features) -> Features:
+def continue_features(model: keras.Model, parts: Mapping[str, Features]) -> dict[str, Features]:
     """Run cached activations through more frozen layers.
 
     Parameters
     ----------
     model : keras.Model
         From the tensors that cross the cut to one tensor.
-    features : Features
-        The activations.
+    parts : mapping of str to Features
+        The activations of each part, by name.
 
     Returns
     -------
-    Features
+    dict of str to Features
         In memory, half precision: a few kilobytes for each image.
     """
-    run = frozen_function(model)
-    rows = len(features.arrays[0])
-    parts = [
-        run(*(array[start : start + _BATCH] for array in features.arrays))[0].astype(np.float16)
-        for start in range(0, rows, _BATCH)
-    ]
-    return Features((np.concatenate(parts),), features.n_images)
+    n_rows = sum(len(found.arrays[0]) for found in parts.values())
+    probe = [array[:2] for array in next(iter(parts.values())).arrays]
+    run = quick_function(model, n_rows=n_rows, probe=probe)
+
+    def through(features: Features) -> Features:
+        batches = [
+            run(*(array[start : start + _BATCH] for array in features.arrays))[0]
+            for start in range(0, len(features.arrays[0]), _BATCH)
+        ]
+        return Features((np.concatenate(batches).astype(np.float16),), features.n_images)
+
+    return {name: through(found) for name, found in parts.items()}
 
 
 class FeatureBatches(keras.utils.PyDataset):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import keras
 
 from mri_tumor.model import SplitModel, model_between, open_layers, seeded, split_model
 from mri_tumor.progress import say
+from mri_tumor.training.compiled import quick_function
 from mri_tumor.training.failures import losses_in_words, memory_in_words
 from mri_tumor.training.features import (
     FeatureBatches,
@@ -26,7 +28,7 @@ from mri_tumor.training.loop import run_stage
 from mri_tumor.training.pipeline import FreshBatches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -194,9 +196,14 @@ def _train(  # noqa: PLR0917
     ):
         features: dict[str, Features] = {}
         if split is not None:
+            n_rows = sum(
+                _variants_of(name, variants, options) * len(part.images)
+                for name, part in parts.items()
+            )
+            compiled = cache(partial(quick_function, split.frozen, n_rows=n_rows))
             for name, part in parts.items():
                 features[name] = _features(
-                    split.frozen, name, part, variants, options, Path(folder)
+                    split.frozen, compiled, name, part, variants, options, Path(folder)
                 )
         for index, plan in enumerate(plans):
             if kept is not None and index < kept.stage:
@@ -218,8 +225,14 @@ def _train(  # noqa: PLR0917
             )
 
 
+def _variants_of(name: str, variants: Variants, options: FitOptions) -> int:
+    """Return how many variants of each image of a part are computed."""
+    return options.n_variants if name == "training" and variants.policy is not None else 1
+
+
 def _features(  # noqa: PLR0917
     frozen: keras.Model,
+    compiled: Callable[[], Callable[..., list[NDArray[Any]]]],
     name: str,
     part: LabelledImages,
     variants: Variants,
@@ -227,8 +240,7 @@ def _features(  # noqa: PLR0917
     folder: Path,
 ) -> Features:
     """Return the activations of a part, as an earlier run left them if they are in the store."""
-    augmented = name == "training" and variants.policy is not None
-    n_variants = options.n_variants if augmented else 1
+    n_variants = _variants_of(name, variants, options)
     store, key = options.store, None
     if store is not None and store.limit:
         key = features_key(frozen, part.images, variants, n_variants=n_variants)
@@ -248,6 +260,7 @@ def _features(  # noqa: PLR0917
             variants,
             n_variants=n_variants,
             folder=target,
+            run=compiled(),
             show_progress=options.show_progress,
             description=f"Computing the frozen part, {name}",
         )
@@ -277,7 +290,7 @@ def _stage_input(  # noqa: PLR0917
         if split.cut != cached.cut:
             # The head alone learns: run the rest of the backbone over the cached tensors, once.
             rest = model_between(model, cached)
-            features = {name: continue_features(rest, found) for name, found in features.items()}
+            features = continue_features(rest, features)
         batches = [
             FeatureBatches(
                 features[name],
