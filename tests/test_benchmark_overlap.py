@@ -20,8 +20,7 @@ def cells(*starts):
 
 
 def test_weights_that_know_the_test_images_are_named(data, monkeypatch):
-    known = SimpleNamespace(metadata={"data": describe_data(data.test)})
-    monkeypatch.setattr(running, "read_bundle", lambda _: known)
+    monkeypatch.setattr(running, "images_behind", lambda _: describe_data(data.test))
     with pytest.warns(LeakWarning, match=f"{len(data.test)} of these {len(data.test)} images"):
         said = running._seen(cells("imagenet", "brain-mri"), data)
     assert "flatter" in said
@@ -30,5 +29,5 @@ def test_weights_that_know_the_test_images_are_named(data, monkeypatch):
 def test_nothing_is_said_where_they_do_not(data, monkeypatch):
     # The packaged weights were not made with blobs.
     assert running._seen(cells("brain-mri"), data) == ""
-    monkeypatch.setattr(running, "read_bundle", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr(running, "images_behind", lambda _: pytest.fail("it was read"))
     assert running._seen(cells("imagenet", "scratch"), data) == ""

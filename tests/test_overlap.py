@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mri_tumor import classifier
+from mri_tumor.bundle import packaged_bundle, read_bundle
 from mri_tumor.data import LeakWarning
 from mri_tumor.data.overlap import SeenImages, prints_of
 from mri_tumor.errors import DataError
 from mri_tumor.images.collection import as_collection
-from mri_tumor.labelled import describe_data
+from mri_tumor.labelled import describe_data, images_behind
 from mri_tumor.phantoms import make_phantoms
 
 
@@ -84,3 +86,20 @@ def test_evaluating_on_training_images_warns(fitted, blob_images):
     turned = np.ascontiguousarray(images[:, ::-1])
     with pytest.warns(LeakWarning, match=r"\(0 with identical pixels\)"):
         fitted.evaluate(turned, labels, n_bootstrap=0)
+
+
+def test_a_model_knows_the_images_behind_the_weights_that_it_starts_from(
+    tiny, slices, blob_images, monkeypatch
+):
+    monkeypatch.setattr(classifier, "images_behind", lambda _: describe_data(slices[:10]))
+    model = classifier.TumorClassifier("tiny", weights=None, epochs=1, n_variants=1)
+    model.fit(*blob_images)
+    found = model.overlap(slices)
+    assert (found.n_images, found.n_identical) == (20, 10)
+    assert model.overlap(blob_images[0]).n_identical == 24
+
+
+def test_the_images_behind_the_weights_that_ship_are_known():
+    packaged = read_bundle(packaged_bundle("brain-mri")).metadata["data"]
+    assert images_behind("brain-mri") == packaged
+    assert images_behind("imagenet") == images_behind(None) == {}

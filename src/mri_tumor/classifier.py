@@ -23,6 +23,7 @@ from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.labelled import (
     describe_data,
     groups_of,
+    images_behind,
     labelled,
     negative_of,
     training_and_validation,
@@ -280,7 +281,7 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         self.explanation_ = EXPLANATION
         self.history_: dict[str, list[Any]] = {}
         self.metrics_: dict[str, Any] = {}
-        self.data_ = describe_data(X, validation_data)
+        self.data_ = describe_data(X, validation_data, known=images_behind(self.weights))
         self.model_ = model
         self._forget()
         parts = self._parts(X, y, groups, validation_data)

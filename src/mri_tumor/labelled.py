@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mri_tumor.backbones.mobilenet import BRAIN_MRI
+from mri_tumor.bundle import packaged_bundle, read_bundle
 from mri_tumor.data.overlap import Prints, SeenImages, prints_of
 from mri_tumor.errors import DataError
 from mri_tumor.images.collection import ImageCollection, as_collection
@@ -96,6 +98,25 @@ def describe_data(
     parts = [X] if validation_data is None else [X, validation_data]
     seen = SeenImages.of(fingerprints(part) for part in parts)
     return {**(known or {}), **seen.joined(SeenImages.from_dict(known or {})).to_dict()}
+
+
+def images_behind(weights: Any) -> dict[str, Any]:
+    """Return what is kept of the images behind weights that ship with the library.
+
+    Parameters
+    ----------
+    weights : str, path or None
+        As `TumorClassifier` takes them.
+
+    Returns
+    -------
+    dict
+        As `describe_data` gives it; empty for weights that were not made with brain MRI, or of
+        which nothing is known.
+    """
+    if weights != BRAIN_MRI:
+        return {}
+    return dict(read_bundle(packaged_bundle(BRAIN_MRI)).metadata.get("data", {}))
 
 
 def training_and_validation(

@@ -13,13 +13,12 @@ from mri_tumor.benchmark.plan import IMAGENET, plan_cells, settings_of
 from mri_tumor.benchmark.result import BenchmarkResult
 from mri_tumor.benchmark.speed import measure_speeds
 from mri_tumor.benchmark.summary import summarise
-from mri_tumor.bundle import packaged_bundle, read_bundle
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.data.overlap import SeenImages
 from mri_tumor.data.splits import SPLITS, LeakWarning
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation.render import show_number
-from mri_tumor.labelled import fingerprints
+from mri_tumor.labelled import fingerprints, images_behind
 
 if TYPE_CHECKING:
     import os
@@ -137,10 +136,7 @@ def _seen(cells: Sequence[Cell], data: Dataset) -> str:
     """Say how many test images the packaged weights were made with, if a cell starts from them."""
     if all(cell.started_from != "brain-mri" for cell in cells):
         return ""
-    bundle = read_bundle(packaged_bundle("brain-mri"))
-    overlap = SeenImages.from_dict(bundle.metadata.get("data", {})).overlap(
-        fingerprints(data.test)
-    )
+    overlap = SeenImages.from_dict(images_behind("brain-mri")).overlap(fingerprints(data.test))
     if not overlap:
         return ""
     warnings.warn(str(overlap), LeakWarning, stacklevel=3)
