@@ -19,7 +19,8 @@ part_option = click.option(
     type=click.Choice(["all", "train", "validation", "test"]),
     default="all",
     show_default=True,
-    help="Which part, where the folders or the table name parts.",
+    help="Which part. Where neither the folders nor the table name parts, of a new split with seed 0,"
+    " which is not the one a model was trained on if that had another seed or other images.",
 )
 
 
