@@ -94,6 +94,20 @@ def test_saving_over_a_model_replaces_it_and_over_anything_else_does_not(fitted,
     assert (other / "chapter-1.txt").read_text() == "years of work"
 
 
+def test_what_somebody_else_put_into_a_bundle_stays(fitted, saved):
+    (saved / "notes").mkdir()
+    (saved / "notes" / "why.txt").write_text("a good one")
+    extra = write_bundle(
+        saved, fitted.model_, read_bundle(saved).metadata, files={"ours.txt": b"1"}
+    )
+    assert (saved / "notes" / "why.txt").read_text() == "a good one"
+    assert "ours.txt" in extra.metadata["files"]
+    assert "notes/why.txt" not in extra.metadata["files"]
+    fitted.save(saved)
+    assert (saved / "notes" / "why.txt").read_text() == "a good one"
+    assert not (saved / "ours.txt").exists()
+
+
 def test_a_crash_while_saving_leaves_the_old_model(fitted, saved, monkeypatch, blob_images):
     before = TumorClassifier.load(saved).predict_proba(blob_images[0])
 
@@ -133,6 +147,12 @@ def test_a_changed_file_is_not_loaded(saved):
         ({"negative_class": "healthy"}, "negative_class"),
         ({"preprocessing": {"size": 64, "version": 9}}, "version 9"),
         ({"threshold": "high"}, "does not hold together"),
+        ({"files": ["model.keras"]}, "'files' is malformed"),
+        ({"files": {"model.keras": 5}}, "'files' is malformed"),
+        ({"files": {"a\0b": "0"}}, "'files' is malformed"),
+        ({"parameters": [1]}, "'parameters' is malformed"),
+        ({"data": "x"}, "'data' is malformed"),
+        ({"gate": 5}, "'gate' is malformed"),
     ],
 )
 def test_metadata_that_does_not_fit_is_refused(saved, changes, message):

@@ -1,6 +1,7 @@
 """The estimator: learning, answering, the scikit-learn contract."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from drawing import blobs
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
 
 from mri_tumor.classifier import TumorClassifier
-from mri_tumor.data import LeakWarning
+from mri_tumor.data import LeakWarning, load_dataset
 from mri_tumor.errors import DataError, ImageError, NotFittedError, ParameterError
 from mri_tumor.phantoms import make_phantoms
 
@@ -112,6 +113,8 @@ def test_finetune_goes_on_from_the_model_there_is(tiny, blob_images):
     before = len(clf.history_["loss"])
     clf.finetune(images, labels, epochs=2)
     assert clf.history_["stage"][before:] == ["finetune"] * 2
+    with pytest.raises(ParameterError, match="epochs"):
+        clf.finetune(images, labels, epochs=0)
     with pytest.raises(NotFittedError, match="fit"):
         small().finetune(images, labels)
 
@@ -151,6 +154,28 @@ def test_assess_gives_a_row_for_every_image_and_raises_for_none(fitted, unseen, 
     assert rows[0].to_dict().keys() == {
         "file", "label", "tumor_probability", "probabilities", "status", "message",
     }  # fmt: skip
+
+
+def test_an_array_that_cannot_be_used_is_a_row_among_good_ones(fitted, unseen):
+    bad = unseen[0][0].astype(float)
+    bad[2, 2] = np.nan
+    rows = fitted.assess([unseen[0][0], bad, unseen[0][1]])
+    assert [row.status for row in rows] == ["ok", "error", "ok"]
+    assert "X[1]" in rows[1].message
+    assert rows[2].probabilities == fitted.assess(unseen[0][1:2])[0].probabilities
+
+
+def test_the_score_is_the_accuracy_of_a_data_set_too(fitted, unseen, blob_folder):
+    right = fitted.predict(unseen[0]) == np.array(unseen[1])
+    assert fitted.score(*unseen) == right.mean()
+    weights = np.arange(1.0, len(right) + 1)
+    expected = (right * weights).sum() / weights.sum()
+    assert fitted.score(*unseen, sample_weight=weights) == pytest.approx(expected)
+    data = load_dataset(blob_folder)
+    own = fitted.predict(data.test.paths) == np.array(data.test.labels)
+    assert fitted.score(data.test) == own.mean()
+    with pytest.raises(DataError, match="2 labels for 1 images"):
+        fitted.score(unseen[0][:1], ["tumor", "tumor"])
 
 
 def test_predict_and_explain_raise_for_an_unreadable_file(fitted, tmp_path):
@@ -222,6 +247,9 @@ def test_cross_validation_and_grid_search_over_paths(tiny, blob_folder):
     [
         {"epochs": 0}, {"learning_rate": 0.0}, {"batch_size": 0}, {"threshold": 1.5},
         {"validation_fraction": 0.0}, {"n_variants": 0}, {"patience": 0}, {"focal_gamma": -1.0},
+        {"epochs": 1.5}, {"epochs": "3"}, {"batch_size": 2.5}, {"hidden_units": True},
+        {"learning_rate": float("inf")}, {"learning_rate": float("nan")}, {"threshold": None},
+        {"seed": None}, {"seed": 2**32}, {"finetune_layers": "a"}, {"cache": 3}, {"weights": 3},
     ],
 )  # fmt: skip
 def test_parameters_out_of_range_are_named(tiny, blob_images, wrong):
@@ -237,6 +265,9 @@ def test_labels_must_be_there_and_fit(tiny, blob_images):
         small().fit(images, labels[:-1])
     with pytest.raises(DataError, match="two classes"):
         small().fit(images, ["tumor"] * 24)
+    for missing in (None, np.nan, pd.NA):
+        with pytest.raises(DataError, match=r"y\[3\].*missing"):
+            small().fit(images, [*labels[:3], missing, *labels[4:]])
     with pytest.raises(DataError, match="groups: 3 for 24"):
         small().fit(images, labels, groups=[1, 2, 3])
 

@@ -1,8 +1,10 @@
 """The command line, run in a process of its own as a user does, and within this one."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mri_tumor.cli.main import commands
+from mri_tumor.errors import BundleError, DataError
 
 MAIN = "import sys; from mri_tumor.cli import main; sys.argv[0] = 'mri-tumor'; main()"
 
@@ -104,6 +107,17 @@ def test_explain_adds_the_peak_and_writes_pictures(scans, model, tmp_path):
     assert rows[1]["picture"].endswith("00002-20.png")
 
 
+def test_a_long_name_is_no_reason_to_stop(scans, model, tmp_path):
+    folder = tmp_path / "long"
+    folder.mkdir()
+    name = "ä" * 120 + "b.png"  # 245 bytes
+    shutil.copy(scans / "20.png", folder / name)
+    options = ("--model", model, "--output", tmp_path / "maps", "--method", "saliency", "--json")
+    (row,) = lines(run("explain", folder, *options))
+    assert row["status"] == "ok"
+    assert Path(row["picture"]).is_file()
+
+
 def test_explain_takes_several_layers_unless_told_otherwise(scans, model, tmp_path, monkeypatch):
     options = ("--model", model, "--no-pictures", "--json")
     rows = lines(run("explain", scans / "20.png", *options))
@@ -114,12 +128,13 @@ def test_explain_takes_several_layers_unless_told_otherwise(scans, model, tmp_pa
     assert rows[0]["method"] == "grad_cam"
 
 
-def test_train_saves_a_model_that_evaluates_as_reported(tiny, blob_folder, tmp_path):
+def test_train_saves_a_model_that_evaluates_as_reported(tiny, blob_folder, tmp_path, monkeypatch):
     (blob_folder / "yes" / "broken.png").write_bytes(b"\x89PNG")
-    out = tmp_path / "trained"
+    monkeypatch.chdir(tmp_path)  # paths as most people give them
+    out = Path("trained")
     result = run(
-        "train", blob_folder, "--backbone", "tiny", "--weights", "none", "--epochs", 2,
-        "--finetune-epochs", 1, "--output", out, "--json",
+        "train", blob_folder.relative_to(tmp_path), "--backbone", "tiny", "--weights", "none",
+        "--epochs", 2, "--finetune-epochs", 1, "--output", out, "--json",
     )  # fmt: skip
     found = json.loads(result.stdout)
     assert found["task"] == "binary"
@@ -141,6 +156,20 @@ def test_train_strict_stops_at_a_broken_file(tiny, blob_folder, tmp_path):
     out = tmp_path / "trained"
     run("train", blob_folder, "--backbone", "tiny", "--output", out, "--strict", expect=3)
     assert not out.exists()
+
+
+def test_strict_is_about_files_and_leaks_alone(tiny, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError):
+        run("train", tmp_path / "empty", "--backbone", "tiny", "--strict")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_training(blob_folder, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "readme.txt").write_text("hi")
+    with pytest.raises(BundleError, match="notes.*no saved model"):
+        run("train", blob_folder, "--output", tmp_path / "notes")
+    assert not (tmp_path / "notes.training").exists()
 
 
 def test_evaluating_on_training_images_is_told(tiny, blob_folder, tmp_path):

@@ -133,7 +133,7 @@ def write_bundle(
     Parameters
     ----------
     path : str or path
-        Folder to write; an older bundle there is replaced.
+        Folder to write; an older bundle there is replaced, and files that are not of it stay.
     model : keras.Model or None
         The model; None for an exported one, whose networks are among `files`.
     metadata : mapping
@@ -154,10 +154,7 @@ def write_bundle(
         If something else than a bundle is there, or the folder cannot be written.
     """
     target = Path(path)
-    ours = not target.exists() or (target / METADATA).is_file()
-    if not ours and not (target.is_dir() and not any(target.iterdir())):
-        message = f"{target}: is there already and is no saved model. Choose another folder."
-        raise BundleError(message)
+    check_target(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -172,6 +169,7 @@ def write_bundle(
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             (scratch / name).write_bytes(content)
         _write_metadata(scratch, metadata)
+        _carry_over(target, scratch)
         scratch.chmod(0o755)
         sync_tree(scratch)
         _replace(scratch, target)
@@ -181,6 +179,26 @@ def write_bundle(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return read_bundle(target)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where no bundle can be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : str or path
+        Folder to write.
+
+    Raises
+    ------
+    BundleError
+        If something else than a bundle or an empty folder is there.
+    """
+    target = Path(path)
+    ours = not target.exists() or (target / METADATA).is_file()
+    if not ours and not (target.is_dir() and not any(target.iterdir())):
+        message = f"{target}: is there already and is no saved model. Choose another folder."
+        raise BundleError(message)
 
 
 def extend_bundle(
@@ -308,6 +326,24 @@ def _write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
     (folder / METADATA).write_text(text + "\n", encoding="utf-8")
 
 
+def _carry_over(older: Path, newer: Path) -> None:
+    """Copy what somebody else put into an older bundle."""
+    if not (older / METADATA).is_file():
+        return
+    try:
+        ours = set(json.loads((older / METADATA).read_text("utf-8"))["files"])
+    except (ValueError, KeyError, TypeError, OSError):
+        ours = set()
+    for file in older.rglob("*"):
+        name = file.relative_to(older)
+        if file.is_dir() and not file.is_symlink():
+            continue
+        if name.as_posix() in ours or name.name == METADATA or (newer / name).exists():
+            continue
+        (newer / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, newer / name, follow_symlinks=False)
+
+
 def _replace(scratch: Path, target: Path) -> None:
     """Put a finished folder in the place of an older one."""
     if not target.exists():
@@ -333,7 +369,20 @@ def _check_metadata(file: Path, metadata: Any) -> None:
             f"{FORMAT_VERSION}. Update mri-tumor."
         )
         raise BundleError(message)
-    missing = [name for name in _REQUIRED if name not in metadata]
+    wrong = [
+        name
+        for name in ("files", "backbone", "preprocessing", "parameters", "data", "metrics", "gate")
+        if not isinstance(metadata.get(name), (dict, type(None)))
+    ]
+    hashes = metadata.get("files")
+    if isinstance(hashes, dict) and not all(
+        isinstance(value, str) and "\0" not in name for name, value in hashes.items()
+    ):
+        wrong.append("files")
+    if wrong:
+        message = f"{file}: its entry {wrong[0]!r} is malformed. Save the model again."
+        raise BundleError(message)
+    missing = [name for name in _REQUIRED if metadata.get(name) is None]
     # An exported model has other networks instead, which its runtimes name.
     if missing or not (MODEL in metadata["files"] or metadata.get("runtimes")):
         message = f"{file}: lacks {', '.join(missing) or MODEL}. Save the model again."

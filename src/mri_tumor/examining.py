@@ -38,6 +38,7 @@ class Examines:
     model_: keras.Model
     preprocessing_: Preprocessing
     seed: int
+    predict: Callable[..., NDArray[np.str_]]
     _answering: Callable[..., Answering]
     _require_model: Callable[[], NDArray[np.str_]]
 
@@ -100,6 +101,37 @@ class Examines:
             n_bootstrap=n_bootstrap,
             seed=self.seed,
         )
+
+    def score(self, X: Any, y: Sequence[str] | None = None, sample_weight: Any = None) -> float:
+        """Return the accuracy, as scikit-learn's classifiers do.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images that the model was not trained on.
+        y : sequence of str, optional
+            Their labels; a data set brings its own.
+        sample_weight : array_like of float, shape (n_images,), optional
+            How much each image counts.
+
+        Returns
+        -------
+        float
+            Share of the images that are called as their label says, in [0, 1].
+
+        Raises
+        ------
+        DataError
+            If labels are missing, or are more or fewer than the images.
+        ImageError
+            If an image cannot be read.
+        NotFittedError
+            If there is no model yet.
+        """
+        self._require_model()
+        images, labels = labelled(X, y)
+        right = np.asarray(self.predict(images)) == np.array(labels)
+        return float(np.average(right, weights=sample_weight))
 
     def overlap(self, X: Any) -> Overlap:
         """Count the images that the model was made with, near-copies included.

@@ -49,11 +49,21 @@ def labelled(
     labels = getattr(X, "labels", None) if y is None else y
     if labels is None:
         raise DataError(f"{name}: comes without labels. Pass y, or a data set from load_dataset.")
-    labels = [str(label) for label in np.asarray(labels).ravel()]
+    given = labels if isinstance(labels, (list, tuple)) else np.asarray(labels).ravel().tolist()
+    if missing := [i for i, label in enumerate(given) if _is_missing(label)]:
+        raise DataError(
+            f"y[{missing[0]}]: the label is missing. Leave the image out, or label it."
+        )
+    labels = [str(label) for label in np.asarray(given).ravel()]
     if len(labels) != len(images):
         message = f"y: {len(labels)} labels for {len(images)} images. Pass one for each image."
         raise DataError(message)
     return images, labels
+
+
+def _is_missing(label: Any) -> bool:
+    """Say whether a label is None, NaN or pandas' NA."""
+    return label is None or (isinstance(label, float) and label != label) or str(label) == "<NA>"  # noqa: PLR0124
 
 
 def groups_of(X: Any, groups: ArrayLike | None) -> NDArray[Any] | None:

@@ -131,9 +131,9 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
     bundle = read_bundle(path)
     content = bundle.metadata
     known = set(cls().get_params())
-    parameters = {k: v for k, v in content.get("parameters", {}).items() if k in known}
+    parameters = {k: v for k, v in (content.get("parameters") or {}).items() if k in known}
     try:
-        classifier = cls(**{"backbone": content["backbone"]["name"], **parameters})
+        classifier = cls(**{"backbone": str(content["backbone"]["name"]), **parameters})
         classifier.rule_ = read_rule(bundle)
         classifier.classes_ = np.array(classifier.rule_.classes)
         classifier.negative_class_ = classifier.rule_.negative_class
@@ -142,8 +142,8 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         message = f"{bundle.path}: its metadata.json does not hold together ({error}). Save the model again."
         raise BundleError(message) from error
-    classifier.data_ = dict(content.get("data", {}))
-    classifier.metrics_ = dict(content.get("metrics", {}))
+    classifier.data_ = dict(content.get("data") or {})
+    classifier.metrics_ = dict(content.get("metrics") or {})
     classifier.explanation_ = str(content.get("explanation", EXPLANATION))
     classifier.model_ = load_keras_model(bundle)
     classifier.gate_ = read_gate(bundle)
@@ -156,10 +156,10 @@ def load(cls: type[TumorClassifier], path: str | os.PathLike[str]) -> TumorClass
 def _backbone(content: Mapping[str, Any]) -> BackboneSpec:
     """Return the backbone of a bundle; one whose plugin is absent still predicts."""
     try:
-        return get_backbone(content["name"])
+        return get_backbone(str(content["name"]))
     except BackboneError:
         return absent_backbone(
-            content["name"],
+            str(content["name"]),
             package=content.get("package", ""),
             finetune_layers=content.get("finetune_layers"),
         )

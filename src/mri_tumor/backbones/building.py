@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def build_backbone(
     """
     source = _weights_argument(spec, weights)
     try:
-        with _download_timeout():
+        # Keras shows a download on standard output, where the rows of a command may stand.
+        with _download_timeout(), contextlib.redirect_stdout(sys.stderr):
             backbone = spec.builder((input_size, input_size, 3), source, **dict(spec.options))
     except MRITumorError:
         raise

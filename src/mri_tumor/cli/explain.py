@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -169,7 +170,9 @@ def _peak(heatmap: Heatmap) -> list[float] | None:
 def _place(output: Path, name: str, number: int) -> Path:
     """Return a name of its own for a picture, even where two folders share file names."""
     output.mkdir(parents=True, exist_ok=True)
-    return output / f"{number + 1:05d}-{Path(name).stem}.png"
+    # Most file systems take names of 255 bytes.
+    stem = os.fsdecode(os.fsencode(Path(name).stem)[:200])
+    return output / f"{number + 1:05d}-{stem}.png"
 
 
 def _show(row: dict[str, Any], found: dict[str, Any]) -> None:

@@ -16,7 +16,6 @@ from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option, write
 from mri_tumor.cli.resuming import unfinished
 from mri_tumor.cli.tables import show_evaluation
 from mri_tumor.cli.trained import describe, keep
-from mri_tumor.errors import DataError
 
 if TYPE_CHECKING:
     from mri_tumor.data import Dataset
@@ -169,8 +168,11 @@ def train(
     if split is not None and new_split:
         raise click.UsageError("Give --split or --new-split, not both.")
     from mri_tumor.backbones import get_backbone
+    from mri_tumor.bundle import check_target
+    from mri_tumor.data.loading import StrictError
 
     get_backbone(settings["backbone"])  # a mistyped name, told before all images are read
+    check_target(output)
     from mri_tumor.framework import load_quietly, silent_stderr
     from mri_tumor.training.workers import is_chief, open_workers
 
@@ -187,9 +189,7 @@ def train(
     try:
         parts = "new" if new_split else split or "given"
         dataset, notes = load(data, task=task, split=parts, strict=strict, seed=seed)
-    except DataError as error:
-        if not strict:
-            raise
+    except StrictError as error:
         click.echo(f"mri-tumor: {error}", err=True)
         return STRICT_FAILED
     say = _speaker(as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,8 +10,6 @@ import click
 from mri_tumor.answers.table_formats import safe_cell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mri_tumor.classifier import TumorClassifier
     from mri_tumor.data import Dataset
     from mri_tumor.evaluation import EvaluationReport
@@ -69,8 +68,8 @@ def keep(
 def safe_table(frame: Any) -> bytes:
     """Write a table of images as CSV that no spreadsheet takes for formulas."""
     frame = frame.copy()
-    # The path stays the same path, so that the table can be read back.
-    frame["path"] = ["./" + path if safe_cell(path) != path else path for path in frame["path"]]
+    # A table's paths are relative to its folder, where the images are not.
+    frame["path"] = [str(Path(path).absolute()) for path in frame["path"]]
     for name in ("label", "source", "patient"):
         frame[name] = [safe_cell(one) if isinstance(one, str) else one for one in frame[name]]
     return bytes(frame.to_csv(index=False).encode("utf-8", "surrogateescape"))

@@ -25,6 +25,10 @@ from mri_tumor.labels import (
 Progress = Callable[[int, int], None]
 
 
+class StrictError(DataError):
+    """What `strict` stops at, and what is a warning without it."""
+
+
 def load_dataset(
     source: Source | Sequence[Source] | Mapping[str, Source],
     *,
@@ -118,7 +122,7 @@ def load_dataset(
         progress=progress,
     )
     if strict and dataset.problems:
-        raise DataError(_told(dataset))
+        raise StrictError(_told(dataset))
     dataset = divide(dataset, split, fractions, seed)
     if dataset.problems:
         warnings.warn(_told(dataset), DataWarning, stacklevel=2)
@@ -128,7 +132,7 @@ def load_dataset(
             "split='new' splits by group."
         )
         if strict:
-            raise DataError(message)
+            raise StrictError(message)
         warnings.warn(message, LeakWarning, stacklevel=2)
     return dataset
 

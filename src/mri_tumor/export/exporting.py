@@ -144,8 +144,8 @@ def export_model(
         message = (
             f"{output}: was not written. As {format}, the model changes the label of {changed:.2%} "
             f"of {agreement.n_images} images ({what}), more than the {max_changed:.2%} allowed. "
-            "Calibrate with more images such as it was trained on, choose another format, or "
-            "allow more (max_changed)."
+            "Calibrate with images such as it was trained on (--calibration SCANS), choose "
+            "another format, or allow more (--max-changed)."
         )
         raise ExportError(message)
     return _write(

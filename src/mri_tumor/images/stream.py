@@ -81,6 +81,10 @@ def as_pictures(images: Any, *, name: str = "X") -> tuple[Iterator[Picture], int
     """
     if isinstance(images, Iterator):
         return (_as_picture(item, f"{name}[{i}]") for i, item in enumerate(images)), None
+    if isinstance(images, (list, tuple)) and images:
+        # Each by itself, so that one that cannot be used is an error of its own.
+        listed = (_as_picture(item, f"{name}[{i}]") for i, item in enumerate(images))
+        return listed, len(images)
     known = as_collection(images, name=name)
     return (Picture(known.names[i], partial(known.read, i)) for i in range(len(known))), len(known)
 

@@ -286,7 +286,8 @@ def _network_file(bundle: Bundle, engine: str | None) -> tuple[str, Path]:
     message = (
         f"{bundle.path}: has no file that {reads} can read (it has: "
         f"{', '.join(sorted(there)) or 'none'}). Make one: mri-tumor export {source} "
-        f"--format {kind} --output FOLDER, and load that folder."
+        f"--format {kind}{' --calibration SCANS' * kind.endswith('int8')} --output FOLDER, and "
+        "load that folder."
     )
     raise BundleError(message)
 

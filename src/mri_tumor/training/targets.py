@@ -106,7 +106,7 @@ def encode(
     unknown = sorted(set(labels) - set(table))
     if unknown:
         message = (
-            f"y: the label {unknown[0]!r} is not one of the model's classes {list(classes)}. "
+            f"y: the label {unknown[0]!r} is not one of the model's classes {[str(name) for name in classes]}. "
             "Rename it, or train a model with it."
         )
         raise DataError(message)
