@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from PIL import Image
 
 from mri_tumor.cli.options import (
     STRICT_FAILED,
@@ -140,6 +139,8 @@ def _explain_volume(  # noqa: PLR0917
     method: str | None,
 ) -> dict[str, Any]:
     """Draw slices across a volume, those that decided among them; say where the evidence peaks."""
+    from PIL import Image
+
     from mri_tumor.explain.sheets import sheet
 
     start, end = row["decided_by"]

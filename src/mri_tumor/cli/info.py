@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from mri_tumor import __version__
-from mri_tumor.assessment import NOTICE
 from mri_tumor.cli.options import json_option, model_option, write_json
 from mri_tumor.cli.tables import write_pairs
 
@@ -26,6 +25,7 @@ def info(model: str, *, as_json: bool) -> None:
       mri-tumor info
       mri-tumor info --model my-model --json
     """
+    from mri_tumor.assessment import NOTICE
     from mri_tumor.bundle import find_bundle, read_bundle
 
     bundle = read_bundle(find_bundle(model))

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mri_tumor.answers.table_formats import safe_cell
-
 if TYPE_CHECKING:
     from mri_tumor.classifier import TumorClassifier
     from mri_tumor.data import Dataset
@@ -67,6 +65,8 @@ def keep(
 
 def safe_table(frame: Any) -> bytes:
     """Write a table of images as CSV that no spreadsheet takes for formulas."""
+    from mri_tumor.answers.table_formats import safe_cell
+
     frame = frame.copy()
     # A table's paths are relative to its folder, where the images are not.
     frame["path"] = [str(Path(path).absolute()) for path in frame["path"]]

@@ -1,16 +1,6 @@
 """Image files and arrays: decoded to grey pixels, or one clear error."""
 
-from mri_tumor.images.arrays import as_grey_image, as_grey_images
-from mri_tumor.images.listing import list_images
-from mri_tumor.images.reading import is_volume, read_image, read_volume
-from mri_tumor.images.volume import Volume
+import lazy_loader as _lazy
 
-__all__ = [
-    "Volume",
-    "as_grey_image",
-    "as_grey_images",
-    "is_volume",
-    "list_images",
-    "read_image",
-    "read_volume",
-]
+# The command line lists files without NumPy, and its help should be quick.
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
