@@ -43,13 +43,17 @@ def divide(
     """
     if split is None:
         return dataset.with_splits([""] * len(dataset))
-    _check_classes(dataset)
     if split not in {"given", "new"}:
+        _check_classes(dataset)
         return dataset.with_splits(read_split(split, dataset))
     given = set(dataset.splits) & {VALIDATION, TEST}
-    if split == "new" or not given:
-        return dataset.split(fractions, seed=seed)
-    return _keep_given(dataset, given, fractions, seed)
+    try:
+        _check_classes(dataset)
+        if split == "new" or not given:
+            return dataset.split(fractions, seed=seed)
+        return _keep_given(dataset, given, fractions, seed)
+    except DataError as error:
+        raise DataError(f"{', '.join(sorted(set(dataset.sources)))}: {error}") from None
 
 
 def _check_classes(dataset: Dataset) -> None:

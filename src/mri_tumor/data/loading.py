@@ -202,8 +202,9 @@ def _name_classes(
     names = map_names((e.name for e in entries if e.name), negative_class=negative_class)
     known = {name: label for name, label in names.items() if label}
     if not known:
+        where = ", ".join(sorted({entry.source for entry in entries}))
         raise DataError(
-            f"none of the class names is known: {', '.join(map(repr, names)) or 'none given'}. "
+            f"{where}: none of the class names is known: {', '.join(map(repr, names)) or 'none given'}. "
             f"Expected {LAYOUT}. For classes of your own, say which of them means no tumor with "
             "negative_class."
         )

@@ -109,7 +109,7 @@ def _check_groups(
                 f"class {label!r} has {images} in {n_groups} independent "
                 f"group{'' if n_groups == 1 else 's'}, too few to be split into "
                 f"{', '.join(parts)}. Copies of one image, or images of one patient, count as "
-                "one group. Add images of that class, or set the fraction of a part to 0."
+                "one group. Add images of that class."
             )
 
 
