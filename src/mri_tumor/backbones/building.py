@@ -51,7 +51,7 @@ def build_backbone(
         If the builder fails, its output is no feature map, or it holds what a saved model may
         not hold.
     """
-    source = _weights_argument(spec, weights)
+    source = weights_source(spec, weights)
     try:
         # Keras shows a download on standard output, where the rows of a command may stand.
         with _download_timeout(), contextlib.redirect_stdout(sys.stderr):
@@ -102,7 +102,14 @@ def build_scaling(spec: BackboneSpec) -> list[keras.layers.Layer]:
     return layers
 
 
-def _weights_argument(spec: BackboneSpec, weights: str | os.PathLike[str] | None) -> str | None:
+def weights_source(spec: BackboneSpec, weights: str | os.PathLike[str] | None) -> str | None:
+    """Return what a builder takes as weights: a name, the path of a file, or None.
+
+    Raises
+    ------
+    WeightsError
+        If there are none of that name and no such file.
+    """
     if weights is None or weights in spec.weights:
         return weights if weights is None else str(weights)
     path = Path(weights)

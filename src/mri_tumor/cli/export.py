@@ -63,9 +63,12 @@ def export(
       mri-tumor export my-model --format litert-int8 --calibration scans/ --output small
     """
     from mri_tumor.assessment import NOTICE
+    from mri_tumor.bundle import check_target, find_bundle, read_bundle
     from mri_tumor.errors import ImageError
     from mri_tumor.framework import load_quietly
 
+    read_bundle(find_bundle(model))  # told before TensorFlow is loaded
+    check_target(output)
     files = None if calibration is None else list(expand([calibration]))
     if files is not None and not files:
         raise ImageError(f"{calibration}: there is no image in this folder. Check the path.")

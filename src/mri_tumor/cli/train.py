@@ -168,10 +168,12 @@ def train(
     if split is not None and new_split:
         raise click.UsageError("Give --split or --new-split, not both.")
     from mri_tumor.backbones import get_backbone
+    from mri_tumor.backbones.building import weights_source
     from mri_tumor.bundle import check_target
     from mri_tumor.data.loading import StrictError
 
-    get_backbone(settings["backbone"])  # a mistyped name, told before all images are read
+    # What is mistyped is told before all images are read.
+    weights_source(get_backbone(settings["backbone"]), None if weights == "none" else weights)
     check_target(output)
     from mri_tumor.framework import load_quietly, silent_stderr
     from mri_tumor.training.workers import is_chief, open_workers
