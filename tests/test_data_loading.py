@@ -271,7 +271,11 @@ def test_unusable_tables(tmp_path, text, columns, message):
 
 def test_wrong_options(tmp_path):
     fill(tmp_path, {"no": 3, "yes": 3})
-    for options in ({"task": "three"}, {"group_by": "day"}, {"fractions": (0, 0.5, 0.5)}):
+    for options in (
+        {"task": "three"}, {"group_by": "day"}, {"fractions": (0, 0.5, 0.5)}, {"fractions": None},
+        {"fractions": (1.0,)}, {"seed": -1}, {"seed": "a"}, {"n_threads": -1}, {"split": 5},
+        {"radius": "x"},
+    ):  # fmt: skip
         with pytest.raises(ParameterError, match=next(iter(options))):
             load_dataset(tmp_path, **options)
     with pytest.raises(DataError, match="task='four' needs images of glioma"):

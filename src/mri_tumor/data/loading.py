@@ -109,8 +109,7 @@ def load_dataset(
     >>> data.classes, len(data.train), len(data.validation), len(data.test)
     (('notumor', 'tumor'), 28, 6, 6)
     """
-    if fractions[0] <= 0:
-        raise ParameterError(f"fractions: the training part cannot be empty: {fractions}")
+    _check_arguments(source, split, fractions, radius, seed, n_threads)
     dataset = read_dataset(
         source,
         task=task,
@@ -135,6 +134,45 @@ def load_dataset(
             raise StrictError(message)
         warnings.warn(message, LeakWarning, stacklevel=2)
     return dataset
+
+
+def _check_arguments(  # noqa: PLR0917
+    source: object,
+    split: object,
+    fractions: object,
+    radius: object,
+    seed: object,
+    n_threads: object,
+) -> None:
+    """Refuse arguments that are none, each by its name."""
+    whole = (int, np.integer)
+    shares = list(fractions) if isinstance(fractions, (tuple, list, np.ndarray)) else []
+    numbers = len(shares) == 3 and all(isinstance(one, (int, float, np.number)) for one in shares)
+    checks = {
+        "source": (
+            not isinstance(source, str) or bool(source.strip()),
+            source,
+            "a folder, a table, or several",
+        ),
+        "split": (
+            isinstance(split, (str, os.PathLike, type(None))),
+            split,
+            "'given', 'new', None or a file",
+        ),
+        "fractions": (numbers, fractions, "three numbers that sum to 1"),
+        "radius": (isinstance(radius, whole) and 0 <= radius <= 256, radius, "0 to 256"),
+        "seed": (isinstance(seed, whole) and seed >= 0, seed, "a whole number, 0 or more"),
+        "n_threads": (
+            n_threads is None or (isinstance(n_threads, whole) and n_threads >= 1),
+            n_threads,
+            "a whole number, 1 or more, or None",
+        ),
+    }
+    for name, (good, value, wanted) in checks.items():
+        if not good:
+            raise ParameterError(f"{name}: must be {wanted}. Received: {value!r}")
+    if shares[0] <= 0:
+        raise ParameterError(f"fractions: the training part cannot be empty: {fractions}")
 
 
 def _told(dataset: Dataset) -> str:
