@@ -320,7 +320,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, data):
 def test_wrong_arguments_are_refused_before_any_work(tmp_path, data):
     with pytest.raises(ParameterError, match="epocs: is no parameter"):
         run_benchmark(data, output=tmp_path / "a", epocs=2)
-    with pytest.raises(ParameterError, match="epochs: must be 1 or more"):
+    with pytest.raises(ParameterError, match="epochs: must be a whole number, 1 or more"):
         run_benchmark(data, output=tmp_path / "a", epochs=0)
     with pytest.raises(ParameterError, match="threads"):
         run_benchmark(data, output=tmp_path / "a", threads=(0,))
