@@ -157,14 +157,15 @@ def test_train_saves_a_model_that_evaluates_as_reported(tiny, blob_folder, tmp_p
 def test_train_strict_stops_at_a_broken_file(tiny, blob_folder, tmp_path):
     (blob_folder / "yes" / "broken.png").write_bytes(b"\x89PNG")
     out = tmp_path / "trained"
-    run("train", blob_folder, "--backbone", "tiny", "--output", out, "--strict", expect=3)
+    own = ("--backbone", "tiny", "--weights", "none")
+    run("train", blob_folder, *own, "--output", out, "--strict", expect=3)
     assert not out.exists()
 
 
 def test_strict_is_about_files_and_leaks_alone(tiny, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError):
-        run("train", tmp_path / "empty", "--backbone", "tiny", "--strict")
+        run("train", tmp_path / "empty", "--backbone", "tiny", "--weights", "none", "--strict")
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_training(blob_folder, tmp_path):
