@@ -259,3 +259,14 @@ def test_two_packages_with_one_name_are_both_named(monkeypatch):
 def test_a_spec_that_cannot_work_is_refused(wrong):
     with pytest.raises(BackboneError, match=next(iter(wrong))):
         spec(**wrong)
+
+
+def test_what_a_builder_prints_is_not_among_the_rows_of_a_command(capsys):
+    def talkative(input_shape, _weights):
+        print("Downloading data from https://example.org")
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Conv2D(4, 3)])
+
+    build_backbone(spec(builder=talkative), input_size=32, weights=None)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Downloading" in printed.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +29,12 @@ from mri_tumor.labelled import (
     training_and_validation,
 )
 from mri_tumor.training.augmentation import Policy, Variants, get_augmentation
+from mri_tumor.training.parameters import check_parameters, is_whole
 from mri_tumor.training.targets import encode, find_classes, image_weights
 from mri_tumor.training.workers import open_workers
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
@@ -329,7 +330,7 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         """
         self._require_model()
         self._check_parameters()
-        if epochs is not None and not _is_whole(epochs, 1):
+        if epochs is not None and not is_whole(epochs, 1):
             raise ParameterError(
                 f"epochs: must be a whole number, 1 or more. Received: {epochs!r}"
             )
@@ -559,56 +560,4 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
 
     def _check_parameters(self) -> None:
         """Refuse parameters out of range; scikit-learn asks for it here, not in __init__."""
-        whole, number = "a whole number, {} or more", "a number, {}"
-        checks = {
-            "epochs": (self.epochs is None or _is_whole(self.epochs, 1), whole.format(1)),
-            "finetune_epochs": (_is_whole(self.finetune_epochs, 0), whole.format(0)),
-            "finetune_layers": (
-                self.finetune_layers is None or _is_whole(self.finetune_layers, 0),
-                whole.format(0),
-            ),
-            "hidden_units": (_is_whole(self.hidden_units, 1), whole.format(1)),
-            "n_variants": (_is_whole(self.n_variants, 1), whole.format(1)),
-            "batch_size": (_is_whole(self.batch_size, 1), whole.format(1)),
-            "patience": (_is_whole(self.patience, 1), whole.format(1)),
-            "learning_rate": (_is_number(self.learning_rate, above=0), number.format("above 0")),
-            "finetune_learning_rate": (
-                _is_number(self.finetune_learning_rate, above=0),
-                number.format("above 0"),
-            ),
-            "focal_gamma": (_is_number(self.focal_gamma, least=0), number.format("0 or more")),
-            "validation_fraction": (
-                _is_number(self.validation_fraction, above=0, below=1),
-                number.format("between 0 and 1"),
-            ),
-            "threshold": (
-                _is_number(self.threshold, least=0) and self.threshold <= 1,
-                number.format("from 0 to 1"),
-            ),
-            "seed": (
-                _is_whole(self.seed, 0) and self.seed < 2**32,
-                "a whole number from 0 to 4,294,967,295",
-            ),
-            "cache": (isinstance(self.cache, (bool, str, os.PathLike)), "True, False or a folder"),
-            "weights": (
-                self.weights is None or isinstance(self.weights, (str, os.PathLike)),
-                "a name, a file or None",
-            ),
-        }
-        for name, (good, wanted) in checks.items():
-            if not good:
-                raise ParameterError(
-                    f"{name}: must be {wanted}. Received: {getattr(self, name)!r}"
-                )
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    kind = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return bool(kind and value >= least)
-
-
-def _is_number(
-    value: Any, *, least: float = -np.inf, above: float = -np.inf, below: float = np.inf
-) -> bool:
-    kind = isinstance(value, (int, float, np.integer, np.floating))
-    return bool(kind and least <= value and above < value < below)
+        check_parameters(self)
