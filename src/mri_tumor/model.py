@@ -6,7 +6,7 @@ import contextlib
 import random
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -223,7 +223,7 @@ def split_model(model: keras.Model) -> SplitModel | None:
         values = layer(values)
     frozen = keras.Model(image, inner(values))
     cut = "+".join(tensor._keras_history.operation.name for tensor in crossing)
-    tail = keras.Model(crossing, backbone.output)
+    tail = keras.Model(_alone(crossing), backbone.output)
     return SplitModel(frozen, _open_part(crossing, tail, head), cut)
 
 
@@ -244,8 +244,7 @@ def model_between(model: keras.Model, split: SplitModel) -> keras.Model:
     """
     tail = next(layer for layer in split.open.layers if isinstance(layer, keras.Model))
     inputs = [keras.Input(tensor.shape[1:]) for tensor in split.open.inputs]
-    values = tail(inputs if len(inputs) > 1 else inputs[0])
-    return keras.Model(inputs, model.get_layer("pool")(values))
+    return keras.Model(_alone(inputs), model.get_layer("pool")(tail(_alone(inputs))))
 
 
 def _head_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -263,10 +262,15 @@ def _open_part(
     inputs = [keras.Input(tensor.shape[1:], name=f"cut_{i}") for i, tensor in enumerate(crossing)]
     values = inputs[0]
     if tail is not None:
-        values = tail(inputs if len(inputs) > 1 else inputs[0])
+        values = tail(_alone(inputs))
     for layer in head:
         values = layer(values)
-    return keras.Model(inputs, values)
+    return keras.Model(_alone(inputs), values)
+
+
+def _alone(tensors: list[Any]) -> Any:
+    """Return a tensor that is alone as itself: Keras warns where a list of one was meant."""
+    return tensors if len(tensors) > 1 else tensors[0]
 
 
 def _crossing_tensors(backbone: keras.Model) -> tuple[list[keras.KerasTensor], int]:

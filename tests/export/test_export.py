@@ -1,5 +1,6 @@
 """Exports answer as their original does, or are not written."""
 
+import dataclasses
 import json
 from importlib.util import find_spec
 
@@ -22,6 +23,7 @@ from mri_tumor.errors import (
     MissingExtraError,
     ParameterError,
 )
+from mri_tumor.evaluation.conformal_rule import ConformalRule
 from mri_tumor.export import exporting
 from mri_tumor.export.agreement import measure_agreement
 from mri_tumor.export.quantisation import channel_correction
@@ -199,6 +201,36 @@ def test_agreement_by_hand():
     with pytest.raises(ExportError, match="shapes"):
         measure_agreement(first, lambda v: (np.ones((4, 3)), np.ones((4, 1, 2, 2))), values, RULE,
                           images="x")  # fmt: skip
+
+
+class DarkIsRefused:
+    """Refuses where the pooled feature map is below a limit."""
+
+    def describe(self, image):
+        return np.zeros(1, np.float32)
+
+    def check_described(self, descriptions, features):
+        return ["dark" if row[0] < 3 else "" for row in features]
+
+
+def test_agreement_counts_refusals_and_doubts():
+    values = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1) * np.ones((1, 2, 2, 3), np.uint8)
+    doubtful = dataclasses.replace(
+        RULE, conformal=ConformalRule(
+            classes=RULE.classes, negative_class="notumor", method="lac", coverage=0.9,
+            limits=(0.65, 0.65), by_class=False, n_calibration=20,
+        )
+    )  # fmt: skip
+    # Means of the first channel of the maps: 1, 5, 9, 13, and half of that: 0.5, 2.5, 4.5, 6.5.
+    first, second = [0.9, 0.9, 0.6, 0.1], [0.9, 0.9, 0.8, 0.1]
+    found = measure_agreement(
+        two_outputs(first), two_outputs(second, scale=0.5), values, doubtful, images="x",
+        gate=DarkIsRefused(),
+    )  # fmt: skip
+    assert found.same_label == 1.0
+    assert found.same_refusal == 0.75  # the second is refused by one of them
+    assert found.same_status == 0.5  # and the third is in doubt for one of them
+    assert "same status on 50.00% of 4 images" in str(found)
 
 
 def test_the_correction_gives_mean_and_spread_back():

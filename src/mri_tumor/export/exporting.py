@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from mri_tumor.answers.rule import DecisionRule
     from mri_tumor.bundle import Bundle
+    from mri_tumor.gate import Gate
 
 # What an exported model keeps of its original's metadata.
 _KEPT = (
@@ -138,11 +139,13 @@ def export_model(
     both = answering_model(model, gate_layer=None if gate is None else gate.layer)
     original = frozen_function(both)
     weights, files = _network(format, both, original, ranges)
-    agreement = _checked(format, original, files, held_back, rule=rule, images=what)
-    changed = 1 - agreement.same_label
+    agreement = _checked(format, original, files, held_back, rule=rule, images=what, gate=gate)
+    changed = 1 - min(agreement.same_label, agreement.same_refusal)
     if changed > max_changed:
         message = (
-            f"{output}: was not written. As {format}, the model changes the label of {changed:.2%} "
+            f"{output}: was not written. As {format}, the model changes the label of "
+            f"{1 - agreement.same_label:.2%} and refuses or answers otherwise for "
+            f"{1 - agreement.same_refusal:.2%} "
             f"of {agreement.n_images} images ({what}), more than the {max_changed:.2%} allowed. "
             "Calibrate with images such as it was trained on (--calibration SCANS), choose "
             "another format, or allow more (--max-changed)."
@@ -185,11 +188,12 @@ def _checked(
     *,
     rule: DecisionRule,
     images: str,
+    gate: Gate | None,
 ) -> Agreement:
     if format == "saved-model":
-        return measure_agreement(original, _serving(files), values, rule, images=images)
+        return measure_agreement(original, _serving(files), values, rule, images=images, gate=gate)
     engine = format_spec(format).engine
-    return checked_network(original, files, values, rule, engine=engine, images=images)
+    return checked_network(original, files, values, rule, engine=engine, images=images, gate=gate)
 
 
 def _serving(files: dict[str, bytes]) -> Callable[[NDArray[Any]], tuple[Any, ...]]:

@@ -71,7 +71,7 @@ def runtime_files(
     content = to_litert(both)
     values = phantom_values(preprocessing, _N_CHECKED)
     found = checked_network(
-        frozen_function(both), content, values, rule, engine="litert", images=PHANTOMS
+        frozen_function(both), content, values, rule, engine="litert", images=PHANTOMS, gate=gate
     )
     if found.largest_change > _MOST_CHANGE or found.feature_correlation < _LEAST_CORRELATION:
         message = f"The model's LiteRT file answers otherwise than the model: {found}."
@@ -120,6 +120,7 @@ def checked_network(
     *,
     engine: str,
     images: str,
+    gate: Gate | None = None,
 ) -> Agreement:
     """Measure how a converted network agrees, by the engine that is to run it.
 
@@ -137,6 +138,8 @@ def checked_network(
         One of `mri_tumor.runtime.ENGINES`.
     images : str
         What the images are.
+    gate : Gate, optional
+        What refuses images.
 
     Returns
     -------
@@ -150,4 +153,4 @@ def checked_network(
         for path, content in zip(paths, files.values(), strict=True):
             path.write_bytes(content)
         network = open_engine(engine, paths[0], size=values.shape[1])
-        return measure_agreement(original, network, values, rule, images=images)
+        return measure_agreement(original, network, values, rule, images=images, gate=gate)
