@@ -66,8 +66,10 @@ def judged(text):
                 "at_half": {"sensitivity": float(sensitivity), "specificity": float(specificity)},
                 "auc": float(auc),
             }
-            if "ece" in values:
-                model[part][look]["ece"] = values["ece"]
+            for name in {"ece", "rare"} & set(values):
+                model[part][look][name] = values[name]
+            if "rare_n" in values:
+                model[part][look]["rare_n"] = int(values["rare_n"])
         elif line.strip().startswith("95%:"):
             ends = re.findall(r"(\w+) ([\d.]+)-([\d.]+)", line)
             model[part][look]["intervals"] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from parts import LEFT_OUT
 from train import CLASSES
 
 from mri_tumor.answers import DecisionRule, calibrate_rule
@@ -92,16 +93,38 @@ def judge(folder: Path, *, sensitivity: float | None, packaged: bool) -> Judged:
             inside &= found["stripped"] if kind == "stripped" else True
             if inside.any():
                 these = found["label"][inside], rows[inside], rule.threshold
+                groups, rare = found["group"][inside], rarest_look(found)[inside]
                 figures[part, kind] = measure(*these)
-                intervals[part, kind] = surround(*these, found["group"][inside])
+                intervals[part, kind] = surround(*these, groups)
+                if rare.any():
+                    called = tumor_probability(rows[inside][rare]) >= rule.threshold
+                    figures[part, kind] |= {"rare": (~called).mean(), "rare_n": rare.sum()}
+                    intervals[part, kind]["rare"] = _share(~called, groups[rare])
     return Judged(folder.name, rule.threshold, rule.temperature, figures, intervals)
+
+
+def rarest_look(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which rows are healthy slices of the rarest look: from the side and the front."""
+    none = np.zeros(len(found["label"]), dtype=bool)
+    if "look" not in found:  # written before the looks were
+        return none
+    looks, sizes = np.unique(found["look"], return_counts=True)
+    healthy = looks >= 0
+    if healthy.sum() < len(LEFT_OUT):
+        return none
+    return np.asarray(found["look"] == looks[healthy][sizes[healthy].argmin()])
+
+
+def tumor_probability(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability of a tumor in each row."""
+    return np.asarray(1 - rows[:, CLASSES.index("notumor")])
 
 
 def measure(
     labels: NDArray[np.str_], rows: NDArray[np.float64], threshold: float
 ) -> dict[str, float]:
     """Return the figures of some images."""
-    p = 1 - rows[:, CLASSES.index("notumor")]
+    p = tumor_probability(rows)
     tumor, typed = labels != "notumor", np.isin(labels, CLASSES)
     known = np.array([CLASSES.index(name) for name in labels[typed]])
     called, half = p >= threshold, p >= 0.5
@@ -125,7 +148,7 @@ def surround(
     groups: NDArray[np.intp],
 ) -> dict[str, tuple[float, float] | None]:
     """Return 95% intervals; whole groups of near-duplicates, in all their looks, are resampled."""
-    called = 1 - rows[:, CLASSES.index("notumor")] >= threshold
+    called = tumor_probability(rows) >= threshold
     tumor, typed = labels != "notumor", np.isin(labels, CLASSES)
     likeliest = np.array(CLASSES)[rows.argmax(axis=1)]
     found = {
@@ -160,7 +183,8 @@ def over(judged: list[Judged], name: str, reduce: Callable[[list[float]], Any]) 
         float(reduce([one.temperature for one in judged])),
         {
             key: {
-                what: float(reduce([one.figures[key][what] for one in judged])) for what in values
+                what: float(reduce([one.figures[key].get(what, np.nan) for one in judged]))
+                for what in values
             }
             for key, values in judged[0].figures.items()
         },
@@ -171,9 +195,10 @@ def show(one: Judged) -> None:
     """Print the table of a model."""
     print(f"\n{one.name}: threshold {one.threshold:.3f}, T {one.temperature:.2f}")
     for (part, kind), row in one.figures.items():
+        rare = f"rare={row['rare']:.4f} rare_n={row['rare_n']:.0f} " if "rare" in row else ""
         print(
             f"  {part:10s} {kind:8s} n={row['n']:5.0f} four={row['four']:.4f} "
-            f"ece={row['ece']:.4f} sens={row['sens']:.4f} spec={row['spec']:.4f} "
+            f"ece={row['ece']:.4f} sens={row['sens']:.4f} spec={row['spec']:.4f} {rare}"
             f"at 0.5: {row['sens at 0.5']:.4f} {row['spec at 0.5']:.4f} auc={row['auc']:.4f}"
         )
         ends = one.intervals.get((part, kind), {}).items()

@@ -29,12 +29,15 @@ class Parts:
     train, validation, test, away : ndarray of int
         What is learned from; what chooses the epoch, the temperature and the threshold; images
         of the sources trained on; images of the sources left out.
+    clusters : ndarray of int, shape (n_images,)
+        Which healthy slices look alike; -1 for tumors.
     """
 
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
     test: NDArray[np.intp]
     away: NDArray[np.intp]
+    clusters: NDArray[np.intp]
 
 
 def appearance_clusters(
@@ -92,4 +95,4 @@ def make_parts(
     tested = np.concatenate([rest[part] for part in held[1 : 1 + n_test]] or [rest[:0]])
     chosen = rest[held[0]]
     train = np.setdiff1d(rest, np.concatenate([chosen, tested]))
-    return Parts(train, np.sort(chosen), np.sort(tested), np.flatnonzero(away))
+    return Parts(train, np.sort(chosen), np.sort(tested), np.flatnonzero(away), clusters)

@@ -274,6 +274,7 @@ def write_outputs(
         part=part[rows.image[unseen]],
         label=labels[unseen],
         group=np.asarray(dataset.groups)[rows.image[unseen]],
+        look=parts.clusters[rows.image[unseen]],
         stripped=~table.not_stripped[unseen],
     )
 
