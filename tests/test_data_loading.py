@@ -282,6 +282,14 @@ def test_wrong_options(tmp_path):
         load_dataset(tmp_path, task="four")
 
 
+def test_columns_without_a_table_are_not_ignored(tmp_path):
+    folder = fill(tmp_path, {"no": 2, "yes": 2})
+    with pytest.raises(ParameterError, match="columns: .* only folders were given"):
+        load_dataset(folder, columns={"label": "diagnosis"})
+    with pytest.raises(DataError, match="no such folder"):
+        load_dataset(tmp_path / "none", columns={"label": "diagnosis"})
+
+
 def test_subset(tmp_path):
     data = load_dataset(fill(tmp_path, {"no": 3, "yes": 3}))
     part = data.subset([4, 0])

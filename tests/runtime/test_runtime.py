@@ -195,8 +195,9 @@ def test_engines_that_cannot_read_the_file_say_what_to_export(saved):
         runtime.load(saved, engine="tensorrt")
     with pytest.raises(ParameterError, match="threads"):
         runtime.load(saved, threads=0)
-    with pytest.raises(ParameterError, match="batch_size"):
-        runtime.load(saved, batch_size=-1)
+    for wrong in (-1, "a", 2.5, True):
+        with pytest.raises(ParameterError, match=r"batch_size: must be a whole number.*Received"):
+            runtime.load(saved, batch_size=wrong)
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra(saved, monkeypatch):

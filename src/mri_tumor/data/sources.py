@@ -107,9 +107,17 @@ def list_entries(
     DataError
         If a source is missing, empty or has no classes.
     ParameterError
-        If a source is neither a path nor a table.
+        If a source is neither a path nor a table, or there are columns and no table.
     """
     named = _name_sources(source)
+    if columns and all(
+        isinstance(one, str | os.PathLike) and Path(one).expanduser().is_dir() for _, one in named
+    ):
+        message = (
+            "columns: names the columns of a table, and only folders were given, whose classes "
+            "are the folders' names. Leave it out."
+        )
+        raise ParameterError(message)
     entries = [_list_source(one, name, columns, own_names) for name, one in named]
     # Training/ and Testing/ given one by one are a split; Training/ alone is not.
     roots = [_root_split(one) for _, one in named]

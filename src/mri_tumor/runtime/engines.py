@@ -159,8 +159,11 @@ def open_engine(
     """
     spec = engine_spec(name)
     for argument, value in (("threads", threads), ("batch_size", batch_size)):
-        if value is not None and value < 1:
-            raise ParameterError(f"{argument}: must be 1 or more. Received: {value!r}")
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            message = f"{argument}: must be a whole number, 1 or more. Received: {value!r}"
+            raise ParameterError(message)
 
     def open_network(**options: int) -> _Run:
         try:
