@@ -66,10 +66,10 @@ def judged(text):
                 "at_half": {"sensitivity": float(sensitivity), "specificity": float(specificity)},
                 "auc": float(auc),
             }
-            for name in {"ece", "rare"} & set(values):
+            for name in {"ece", "rare", "erased"} & set(values):
                 model[part][look][name] = values[name]
-            if "rare_n" in values:
-                model[part][look]["rare_n"] = int(values["rare_n"])
+            for name in {"rare_n", "erased_n"} & set(values):
+                model[part][look][name] = int(values[name])
         elif line.strip().startswith("95%:"):
             ends = re.findall(r"(\w+) ([\d.]+)-([\d.]+)", line)
             model[part][look]["intervals"] = {

@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.training.augmentation import get_augmentation
+from mri_tumor.training.erasing import erase, patch
 from mri_tumor.training.lesions import Donor, brain_mask, draw_lesion, transplant
 from mri_tumor.training.robust import Robust, ellipse_cover, shading
 from mri_tumor.training.skull import strip_skull
@@ -161,3 +162,54 @@ def test_the_ellipse_in_a_box_has_its_area_and_place():
     assert cover.sum() == pytest.approx(np.pi * 20 * 40, rel=0.01)
     rows, columns = np.nonzero(cover > 0.5)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 139, 30, 69)
+
+
+BOX = (0.40, 0.55, 0.12, 0.16)
+
+
+def with_tumor(image):
+    """Lay a bright ellipse into the box."""
+    inside = ellipse_cover(BOX, SIDE) > 0.5
+    return np.where(inside, np.uint8(250), image), inside
+
+
+def test_an_erased_tumor_leaves_the_tissue_around_it():
+    across = np.linspace(60, 140, SIDE)
+    ramp = np.tile(across, (SIDE, 1)).astype(np.uint8)
+    ill, _ = with_tumor(ramp)
+    erased = erase(ill, BOX, np.random.default_rng(0))
+    # Another part of a ramp differs by a constant, which the seamless filling takes out.
+    np.testing.assert_allclose(erased.astype(int), ramp, atol=2)
+
+
+def test_erasing_changes_the_place_of_the_tumor_only():
+    healthy, _ = head()
+    ill, inside = with_tumor(healthy)
+    for seed in range(6):
+        erased = erase(ill, BOX, np.random.default_rng(seed))
+        x, y, width, height = BOX
+        reached = ellipse_cover((x, y, 1.65 * width, 1.65 * height), SIDE) > 0
+        np.testing.assert_array_equal(erased[~reached], ill[~reached])
+        assert erased[inside].max() < 240
+        tissue = erased[inside].astype(float)
+        assert abs(tissue.mean() - healthy[inside].mean()) < 15
+        assert tissue.std() > 0.3 * healthy[inside].std()
+
+
+def test_a_patch_changes_some_place_and_leaves_the_tumor_alone():
+    ill, inside = with_tumor(head()[0])
+    for seed in range(6):
+        patched = patch(ill, np.random.default_rng(seed), avoid=BOX)
+        assert patched is not None
+        np.testing.assert_array_equal(patched[inside], ill[inside])
+        assert (patched != ill).any()
+
+
+def test_nothing_is_erased_where_no_other_tissue_fits():
+    black = np.zeros((SIDE, SIDE), np.uint8)
+    assert erase(black, BOX, np.random.default_rng(0)) is None
+    assert patch(black, np.random.default_rng(0)) is None
+    ill, _ = with_tumor(black)  # a tumor, and no head around it
+    assert erase(ill, BOX, np.random.default_rng(0)) is None
+    whole = np.full((SIDE, SIDE), 90, np.uint8)
+    assert erase(whole, (0.5, 0.5, 0.9, 0.9), np.random.default_rng(0)) is None

@@ -36,7 +36,7 @@ def main() -> None:
     dataset = load(given.data)
     boxes = read_boxes(given.data, dataset)
     rows = plan_rows(dataset, boxes, seed=given.seed)
-    prepare = PrepareRow(rows, load_donors(dataset, rows, boxes), given.seed)
+    prepare = PrepareRow(rows, load_donors(dataset, rows, boxes), given.seed, boxes=boxes)
     model, n_open = build(0)
     open_layers(model, n_open)
     split = split_model(model)
@@ -52,8 +52,8 @@ def main() -> None:
             continue
         stop = min(start + PART, len(names))
         part = images.subset(range(start, stop))
-        prepare.without_lesion.clear()
-        prepare.not_stripped.clear()
+        for failed in (prepare.without_lesion, prepare.not_stripped, prepare.not_erased):
+            failed.clear()
         found = [
             run(batch.values)[0].astype(np.float16)
             for batch in prepared_batches(
@@ -63,6 +63,7 @@ def main() -> None:
         failures = {
             "without_lesion": sorted(prepare.without_lesion),
             "not_stripped": sorted(prepare.not_stripped),
+            "not_erased": sorted(prepare.not_erased),
         }
         target.with_suffix(".json").write_text(json.dumps(failures))
         partial = target.with_suffix(".part")

@@ -35,7 +35,12 @@ def calibration_images(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     mean of sensitivity and specificity) and prediction sets hold there too.
     """
     held: NDArray[np.bool_] = found["part"] == "validation"
-    return held & ((found["kind"] != "stripped") | found["stripped"])
+    return held & (np.isin(found["kind"], ["plain", "robust"]) | is_stripped(found))
+
+
+def is_stripped(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which rows lost their skull."""
+    return np.asarray((found["kind"] == "stripped") & found["stripped"])
 
 
 @dataclass(frozen=True)
@@ -91,16 +96,25 @@ def judge(folder: Path, *, sensitivity: float | None, packaged: bool) -> Judged:
         for kind in ("plain", "stripped", "robust"):
             inside = (found["part"] == part) & (found["kind"] == kind)
             inside &= found["stripped"] if kind == "stripped" else True
-            if inside.any():
-                these = found["label"][inside], rows[inside], rule.threshold
-                groups, rare = found["group"][inside], rarest_look(found)[inside]
-                figures[part, kind] = measure(*these)
-                intervals[part, kind] = surround(*these, groups)
-                if rare.any():
-                    called = tumor_probability(rows[inside][rare]) >= rule.threshold
-                    figures[part, kind] |= {"rare": (~called).mean(), "rare_n": rare.sum()}
-                    intervals[part, kind]["rare"] = _share(~called, groups[rare])
+            if not inside.any():
+                continue
+            these = found["label"][inside], rows[inside], rule.threshold
+            figures[part, kind] = measure(*these)
+            intervals[part, kind] = surround(*these, found["group"][inside])
+            apart = {"rare": inside & rarest_look(found)}
+            if kind == "plain":
+                apart["erased"] = (found["part"] == part) & is_erased(found)
+            for name, healthy in apart.items():
+                if healthy.any():
+                    right = tumor_probability(rows[healthy]) < rule.threshold
+                    figures[part, kind] |= {name: right.mean(), f"{name}_n": healthy.sum()}
+                    intervals[part, kind][name] = _share(right, found["group"][healthy])
     return Judged(folder.name, rule.threshold, rule.temperature, figures, intervals)
+
+
+def is_erased(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which rows are slices of ill people whose tumor was taken out."""
+    return np.asarray((found["kind"] == "erased") & (found["label"] == "notumor"))
 
 
 def rarest_look(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
@@ -195,10 +209,14 @@ def show(one: Judged) -> None:
     """Print the table of a model."""
     print(f"\n{one.name}: threshold {one.threshold:.3f}, T {one.temperature:.2f}")
     for (part, kind), row in one.figures.items():
-        rare = f"rare={row['rare']:.4f} rare_n={row['rare_n']:.0f} " if "rare" in row else ""
+        apart = "".join(
+            f"{name}={row[name]:.4f} {name}_n={row[f'{name}_n']:.0f} "
+            for name in ("rare", "erased")
+            if name in row
+        )
         print(
             f"  {part:10s} {kind:8s} n={row['n']:5.0f} four={row['four']:.4f} "
-            f"ece={row['ece']:.4f} sens={row['sens']:.4f} spec={row['spec']:.4f} {rare}"
+            f"ece={row['ece']:.4f} sens={row['sens']:.4f} spec={row['spec']:.4f} {apart}"
             f"at 0.5: {row['sens at 0.5']:.4f} {row['spec at 0.5']:.4f} auc={row['auc']:.4f}"
         )
         ends = one.intervals.get((part, kind), {}).items()

@@ -32,12 +32,14 @@ def main() -> None:
     healthy = np.array(dataset.labels)[rows.image] == "notumor"
     found = np.full((len(rows.image), CELLS, CELLS), UNKNOWN, dtype=np.float16)
     found[healthy & (rows.kind != "stripped")] = 0.0
-    made = np.isin(rows.kind, ["drawn", "transplant"])
+    made = np.isin(rows.kind, ["drawn", "transplant", "erased"])
     known = made | (np.isin(rows.image, list(boxes)) & (rows.kind != "stripped"))
 
     def draw(index: int) -> None:
         image = read_image(dataset.paths[rows.image[index]])
         cover = prepare.with_cover(image, index)[2]
+        if rows.kind[index] == "erased" and index not in prepare.not_erased:
+            found[index] = 0.0
         if cover is not None:
             cell = len(cover) // CELLS
             found[index] = cover.reshape(CELLS, cell, CELLS, cell).mean(axis=(1, 3))

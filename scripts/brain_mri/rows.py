@@ -2,6 +2,7 @@
 
 Every image gives itself and some robust variants. Healthy images give more of them, and some
 with a lesion drawn in or taken over from another patient; these are tumors of unknown kind.
+Images with a box also come with the tumor taken out; these are healthy.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from mri_tumor.data import load_dataset
 from mri_tumor.images import read_image
 from mri_tumor.images.preprocessing import Geometry, Preprocessing, preprocess
+from mri_tumor.training.erasing import erase, patch
 from mri_tumor.training.lesions import Donor, draw_lesion, transplant
 from mri_tumor.training.robust import Robust, ellipse_cover
 from mri_tumor.training.skull import strip_skull
@@ -30,6 +32,8 @@ Box = tuple[float, float, float, float]  # centre x and y, width and height, as 
 # Rows of one image by its kind. Healthy images are fewer, so they give more.
 HEALTHY = ("plain", *["robust"] * 4, "drawn", "drawn", "transplant")
 TUMOR = ("plain", *["robust"] * 3)
+# Taking a tumor out leaves traces, so some slices have such traces elsewhere and keep their label.
+BOXED = ("erased", "erased", "erased", "patched")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class Rows:
     image : ndarray of int, shape (n,)
         Position of the image in the data set.
     kind : ndarray of str, shape (n,)
-        ``plain``, ``stripped``, ``robust``, ``drawn`` or ``transplant``.
+        ``plain``, ``stripped``, ``robust``, ``drawn``, ``transplant``, ``erased`` or ``patched``.
     donor : ndarray of int, shape (n,)
         Position of the image that gave the tumor, -1 for none.
     """
@@ -86,6 +90,9 @@ def plan_rows(dataset: Dataset, boxes: dict[int, Any], *, seed: int) -> Rows:
             table.append((i, kind, giver))
         if not seed:
             table.append((i, "stripped", -1))
+    for i, label in enumerate(dataset.labels):
+        changed = BOXED if i in boxes else ("patched",) if label == "notumor" else ()
+        table += [(i, kind, -1) for kind in changed]
     image, kind, donor = zip(*table, strict=True)
     return Rows(np.array(image), np.array(kind), np.array(donor))
 
@@ -102,6 +109,7 @@ class PrepareRow:
     boxes: dict[int, Box] = field(default_factory=dict)
     without_lesion: set[int] = field(default_factory=set)
     not_stripped: set[int] = field(default_factory=set)
+    not_erased: set[int] = field(default_factory=set)
 
     def __call__(
         self, image: NDArray[np.uint8], index: int, variant: int = 0
@@ -127,6 +135,9 @@ class PrepareRow:
             return values, geometry, cover
         if kind in {"drawn", "transplant"}:
             image, box = self._with_lesion(values[:, :, 0], index, rng)
+        if kind in {"erased", "patched"}:
+            place = box and geometry.box_to_input(*box)
+            image, box = self._filled(values[:, :, 0], index, place, rng)
         values, cover = self.policy.with_cover(image, box, self.settings, rng)
         return values, geometry, cover
 
@@ -140,6 +151,18 @@ class PrepareRow:
                 return made[0], box_around(made[1])
         self.without_lesion.add(index)
         return values, None
+
+    def _filled(
+        self, values: NDArray[np.uint8], index: int, box: Box | None, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], Box | None]:
+        if self.rows.kind[index] == "patched":
+            patched = patch(values, rng, avoid=box)
+            return values if patched is None else patched, box
+        erased = None if box is None else erase(values, box, rng)
+        if erased is None:
+            self.not_erased.add(index)
+            return values, box
+        return erased, None
 
 
 def box_around(cover: NDArray[np.float64]) -> Box:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mri_tumor.data import Dataset
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
+FAILURES = ("without_lesion", "not_stripped", "not_erased")
 
 
 class RowBatches(keras.utils.PyDataset):
@@ -42,16 +43,17 @@ class RowBatches(keras.utils.PyDataset):
         *,
         seed: int | None,
         cover: NDArray[np.float16] | None = None,
+        mixing: float = 0.0,
     ) -> None:
         super().__init__()
-        self.cover = cover
+        self.cover, self.mixing = cover, mixing
         self.features, self.targets, self.weights = features, targets, weights
         self.rows, self.seed = rows, seed
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Draw the order of an epoch."""
-        self.order = self.rows
+        self.order, self.epoch = self.rows, epoch
         if self.seed is not None:
             self.order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
 
@@ -61,9 +63,30 @@ class RowBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self.order[index * 32 : (index + 1) * 32]
         inputs: Any = self.features[rows].astype(np.float32)
+        if self.seed is not None and self.mixing:
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            inputs = mix_styles(inputs, self.mixing, rng)
         if self.cover is not None:
             inputs = (inputs, self.cover[rows].astype(np.float32))
         return inputs, self.targets[rows], self.weights[rows]
+
+
+def mix_styles(
+    features: NDArray[np.float32], share: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Give a share of a batch mean and spread of each channel that lie between two pictures'.
+
+    After Zhou et al., "Domain generalization with MixStyle", ICLR 2021. arXiv:2104.02008
+    """
+    n = len(features)
+    mean = features.mean(axis=(1, 2), keepdims=True)
+    spread = features.std(axis=(1, 2), keepdims=True) + 1e-6
+    other = rng.permutation(n)
+    kept = rng.beta(0.1, 0.1, (n, 1, 1, 1)).astype(np.float32)
+    kept[rng.random(n) >= share] = 1.0
+    new_mean = kept * mean + (1 - kept) * mean[other]
+    new_spread = kept * spread + (1 - kept) * spread[other]
+    return np.asarray((features - mean) / spread * new_spread + new_mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +101,8 @@ class Table:
         The frozen part's output.
     cover : ndarray of float16, shape (n, 7, 7)
         Part of each cell of the last feature map that the tumor covers, -1 where unknown.
-    without_lesion, not_stripped : ndarray of bool, shape (n,)
-        Where no lesion could be put in, or no skull found.
+    without_lesion, not_stripped, not_erased : ndarray of bool, shape (n,)
+        Where no lesion could be put in, no skull found, or no tumor taken out.
     """
 
     rows: Rows
@@ -87,6 +110,7 @@ class Table:
     cover: NDArray[np.float16]
     without_lesion: NDArray[np.bool_]
     not_stripped: NDArray[np.bool_]
+    not_erased: NDArray[np.bool_]
 
 
 def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int) -> Table:
@@ -94,7 +118,7 @@ def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int)
     plans = [plan_rows(dataset, boxes, seed=seed) for seed in range(n_sets)]
     total = sum(len(plan.image) for plan in plans)
     features: NDArray[np.float16] | None = None
-    flags = {name: np.zeros(total, dtype=bool) for name in ("without_lesion", "not_stripped")}
+    flags = {name: np.zeros(total, dtype=bool) for name in FAILURES}
     first = 0
     for seed, plan in enumerate(plans):
         for start in range(0, len(plan.image), PART):
@@ -114,15 +138,17 @@ def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int)
             for name in ("image", "kind", "donor")
         )
     )
-    return Table(
-        joined, features, np.concatenate(cover), flags["without_lesion"], flags["not_stripped"]
-    )
+    return Table(joined, features, np.concatenate(cover), *(flags[name] for name in FAILURES))
 
 
 def row_labels(dataset: Dataset, table: Table) -> NDArray[np.str_]:
-    """Return the label of each row: a healthy slice with a lesion is a tumor of unknown kind."""
+    """Return the label of each row.
+
+    A healthy slice with a lesion is a tumor of unknown kind, one whose tumor is gone is healthy.
+    """
     labels = np.array(dataset.labels, dtype=object)[table.rows.image]
     labels[np.isin(table.rows.kind, ["drawn", "transplant"]) & ~table.without_lesion] = "tumor"
+    labels[(table.rows.kind == "erased") & ~table.not_erased] = "notumor"
     return labels.astype(str)
 
 
@@ -148,6 +174,7 @@ def main() -> None:
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
     parser.add_argument("--healthy-weight", type=float, default=2.0)
     parser.add_argument("--looking", type=float, default=0.5, help="weight of the cells' loss")
+    parser.add_argument("--mixing", type=float, default=0.0, help="share with mixed styles")
     parser.add_argument("--sets", type=int, default=1, help="sets of variants to learn from")
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--last", action="store_true", help="keep the last epoch, not the best")
@@ -237,7 +264,15 @@ def learn(
                 smoothing=given.smoothing,
                 keep_best=not given.last,
             ),
-            RowBatches(table.features, learned, targets, weights, seed=given.seed, cover=cover),
+            RowBatches(
+                table.features,
+                learned,
+                targets,
+                weights,
+                seed=given.seed,
+                cover=cover,
+                mixing=given.mixing,
+            ),
             RowBatches(table.features, chosen, targets, weights, seed=None, cover=cover),
             history=history,
             checkpoint=checkpoint,
@@ -257,7 +292,7 @@ def write_outputs(
     """Write the outputs for every row of an image that was not trained on."""
     rows = table.rows
     unseen = np.flatnonzero(
-        ~np.isin(rows.image, parts.train) & ~np.isin(rows.kind, ["drawn", "transplant"])
+        ~np.isin(rows.image, parts.train) & ~np.isin(rows.kind, ["drawn", "transplant", "patched"])
     )
     outputs = [
         model.predict_on_batch(table.features[unseen[at : at + 64]].astype(np.float32))

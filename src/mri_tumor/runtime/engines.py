@@ -158,7 +158,8 @@ def open_engine(
         If the engine is unknown, or a number below 1.
     """
     spec = engine_spec(name)
-    for argument, value in (("threads", threads), ("batch_size", batch_size)):
+    counts: tuple[tuple[str, object], ...] = (("threads", threads), ("batch_size", batch_size))
+    for argument, value in counts:
         if value is None:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
