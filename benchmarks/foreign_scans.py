@@ -203,6 +203,8 @@ def main():
         kind.update(n_images=counts.total(), right=right, refused=counts["refused"])
         shown = "; ".join(f"{plane} {dict(c)}" for plane, c in one["planes"].items())
         print(f"{name}: {right} of {counts.total()} right. {shown}")
+    for one in (*table.values(), *totals.values()):
+        one["share"] = one["right"] / one["n_images"]
     for kind, one in totals.items():
         print(f"{kind}: {one['right']} of {one['n_images']} right, {one['refused']} refused")
     if given.pictures:
