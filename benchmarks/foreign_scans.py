@@ -100,6 +100,17 @@ def grey(plane, white):
     return np.ascontiguousarray(np.clip(plane / white * 255, 0, 255).astype(np.uint8))
 
 
+def cut(values, zooms, axis, i, white):
+    """Return a plane of a volume upright, in grey pixels that are square."""
+    from PIL import Image
+
+    across, down = (float(zooms[other]) for other in range(3) if other != axis)
+    picture = Image.fromarray(grey(np.rot90(values.take(i, axis)), white))
+    smaller = min(across, down)
+    sides = round(picture.width * across / smaller), round(picture.height * down / smaller)
+    return np.asarray(picture.resize(sides, Image.Resampling.BILINEAR))
+
+
 def read_nifti(content):
     """Return values and voxel sizes of a volume, turned to the standard axes."""
     import nibabel
@@ -124,16 +135,15 @@ def read_nrrd(content):
 def planes(values, zooms, lowest):
     """Yield a slice every 4 mm in three planes, where it cuts enough of the head."""
     white = float(np.percentile(values[values > 0], 99.8))
-    edge = 0.1 * white
     for axis, name in enumerate(("sagittal", "coronal", "axial")):
         step = max(1, round(4 / float(zooms[axis])))
         first = round(lowest * values.shape[axis]) if name == "axial" else 0
-        cuts = [np.rot90(values.take(i, axis)) for i in range(first, values.shape[axis], step)]
-        most = max(float(np.mean(cut > edge)) for cut in cuts)
-        for cut in cuts:
+        places = range(first, values.shape[axis], step)
+        filled = [float(np.mean(values.take(i, axis) > 0.1 * white)) for i in places]
+        for i, share in zip(places, filled, strict=True):
             # The outermost slices show skin and skull.
-            if np.mean(cut > edge) > max(SMALLEST, 0.5 * most):
-                yield name, grey(cut, white)
+            if share > max(SMALLEST, 0.5 * max(filled)):
+                yield name, cut(values, zooms, axis, i, white)
 
 
 def tumor_planes(name, volume, mask):
@@ -144,7 +154,7 @@ def tumor_planes(name, volume, mask):
         step = max(1, round(4 / float(zooms[axis])))
         for i in range(0, values.shape[axis], step):
             if mask.take(i, axis).sum() > VISIBLE:
-                yield name, plane, True, grey(np.rot90(values.take(i, axis)), white)
+                yield name, plane, True, cut(values, zooms, axis, i, white)
 
 
 def scans(folder):

@@ -27,9 +27,6 @@ from mri_tumor.labelled import describe_data
 
 # Of known scans, and about of those of other sources.
 MAX_REFUSED = 0.01
-# The gate learns from every so manieth image. Fitted to all of them it draws the line closer to
-# these archives, and refuses ten times as many slices of averages of many heads.
-GATE_EVERY = 5
 
 
 def main() -> None:
@@ -76,11 +73,10 @@ def main() -> None:
     known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
     trained_on = dataset.subset(np.flatnonzero(known))
     if not given.no_gate:
-        some = trained_on.subset(range(0, len(trained_on), GATE_EVERY))
         classifier.gate_ = fit_gate(
-            as_collection(some),
+            as_collection(trained_on),
             pooled_function(model),
-            groups=some.groups,
+            groups=trained_on.groups,
             settings=classifier.preprocessing_,
             max_refused=MAX_REFUSED,
         )
