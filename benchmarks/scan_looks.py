@@ -65,16 +65,6 @@ def blurred(rng, image):
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(1.5, 3))))
 
 
-def averaged(rng, image):
-    """Smooth it and lift its tissue towards white, as the mean of many heads looks."""
-    picture = Image.fromarray(image)
-    for _ in range(int(rng.integers(1, 4))):
-        picture = picture.filter(ImageFilter.MedianFilter(3))
-    values = np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.0, 1.5))))
-    white = max(1.0, float(np.percentile(values, rng.uniform(90, 99.5))))
-    return (255 * np.clip(values / white, 0, 1) ** rng.uniform(0.5, 1.0)).astype(np.uint8)
-
-
 def noisy(rng, image):
     """Add Rician noise of 8 to 25 grey levels."""
     level = rng.uniform(8, 25)
@@ -126,7 +116,7 @@ def turned(rng, image):
 LOOKS = {
     look.__name__: look
     for look in (
-        skull_removed, brighter, darker, dim, low_resolution, blurred, averaged, noisy, margins, cut_close,
+        skull_removed, brighter, darker, dim, low_resolution, blurred, noisy, margins, cut_close,
         grey_background, bias_field, tilted, turned,
     )
 }  # fmt: skip
