@@ -74,6 +74,7 @@ class PooledHead:
         """Number of classes; a single unit stands for two."""
         return max(len(self.b2), 2)
 
+    @np.errstate(invalid="ignore")  # OpenBLAS raises the flag for lanes past the data
     def scores(self, features: ArrayLike) -> NDArray[np.float32]:
         """Return the classes' scores, before softmax or sigmoid.
 
@@ -110,6 +111,7 @@ class PooledHead:
         grown = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(grown / grown.sum(axis=1, keepdims=True), dtype=np.float32)
 
+    @np.errstate(invalid="ignore")  # OpenBLAS raises the flag for lanes past the data
     def gradient(self, features: ArrayLike, weights: ArrayLike) -> NDArray[np.float32]:
         """Return the gradient of a weighted sum of the scores by each cell of the feature map.
 
@@ -179,6 +181,7 @@ class PooledHead:
         """Return the likeliest class of each mask, shape (n,), from scores (n, n_classes)."""
         return np.asarray(np.where(targets.mask, scores, -np.inf).argmax(axis=1), dtype=np.int64)
 
+    @np.errstate(invalid="ignore")  # OpenBLAS raises the flag for lanes past the data
     def evidence(
         self, features: ArrayLike, targets: Targets, *, shape: tuple[int, int] | None = None
     ) -> NDArray[np.float32]:

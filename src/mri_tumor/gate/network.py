@@ -68,6 +68,7 @@ class Network:
         """How many values it takes."""
         return int(self.hidden.shape[0])
 
+    @np.errstate(invalid="ignore")  # OpenBLAS raises the flag for lanes past the data
     def score(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how little each row looks like a scan.
 
