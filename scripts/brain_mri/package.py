@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from features import build
 from judge import calibration_images, read_outputs
+from rows import load
 from train import CLASSES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -19,7 +20,6 @@ from gate_recipe import pooled_function
 from mri_tumor import TumorClassifier, persistence
 from mri_tumor.answers import DecisionRule, calibrate_rule
 from mri_tumor.backbones import get_backbone
-from mri_tumor.data import load_dataset
 from mri_tumor.export import add_runtime
 from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
@@ -55,9 +55,7 @@ def main() -> None:
         plain.probabilities(found["outputs"][held]),
         groups=found["group"][held],
     )
-    dataset = load_dataset(
-        {"kaggle": given.data / "brain-tumor-mri" / "Training", "br35h": given.data / "br35h"}
-    )
+    dataset = load(given.data)
     classifier = TumorClassifier(weights="imagenet", augmentation="robust")
     classifier.classes_ = np.array(CLASSES)
     classifier.negative_class_ = "notumor"

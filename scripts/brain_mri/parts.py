@@ -2,7 +2,8 @@
 
 Sources are left out whole, with every near-duplicate of theirs: `br35h`, the figshare images
 (those with boxes), the rest of the Kaggle tumors. There is one source of healthy slices, so with
-each goes one cluster of healthy slices that look alike: sequences and planes, mostly.
+each goes one cluster of healthy slices that look alike: sequences and planes, mostly. Averages of
+many heads are only ever learned from.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rows import AVERAGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +32,7 @@ class Parts:
         What is learned from; what chooses the epoch, the temperature and the threshold; images
         of the sources trained on; images of the sources left out.
     clusters : ndarray of int, shape (n_images,)
-        Which healthy slices look alike; -1 for tumors.
+        Which healthy slices look alike; -1 for tumors and averages.
     """
 
     train: NDArray[np.intp]
@@ -43,10 +45,11 @@ class Parts:
 def appearance_clusters(
     dataset: Dataset, features: NDArray[np.floating[Any]], *, n: int, seed: int
 ) -> NDArray[np.intp]:
-    """Cluster the healthy slices by looks, whole groups at a time; -1 for tumors."""
+    """Cluster the healthy slices by looks, whole groups at a time; -1 for tumors and averages."""
     from sklearn.cluster import KMeans
 
-    healthy = np.flatnonzero(np.array(dataset.labels) == "notumor")
+    is_average = np.array(dataset.sources) == AVERAGES
+    healthy = np.flatnonzero((np.array(dataset.labels) == "notumor") & ~is_average)
     values = features[healthy].astype(np.float64)
     values = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)
     found = KMeans(n, n_init=10, random_state=seed).fit_predict(values)
@@ -72,9 +75,10 @@ def make_parts(
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels, groups = np.array(dataset.labels), np.asarray(dataset.groups)
+    sources = np.array(dataset.sources)
+    averages = sources == AVERAGES
     away = np.zeros(len(dataset), dtype=bool)
     if leave_out is not None:
-        sources = np.array(dataset.sources)
         is_boxed = np.isin(np.arange(len(dataset)), list(boxed))
         is_tumor = labels != "notumor"
         away |= {
@@ -87,7 +91,7 @@ def make_parts(
         dropped = np.isin(groups, np.unique(groups[away])) & ~away
     else:
         dropped = away.copy()
-    rest = np.flatnonzero(~away & ~dropped)
+    rest = np.flatnonzero(~away & ~dropped & ~averages)
     n_folds = round(1 / validation)
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     held = [part for _, part in folds.split(rest, labels[rest], groups[rest])]
@@ -95,4 +99,7 @@ def make_parts(
     tested = np.concatenate([rest[part] for part in held[1 : 1 + n_test]] or [rest[:0]])
     chosen = rest[held[0]]
     train = np.setdiff1d(rest, np.concatenate([chosen, tested]))
+    # Nor may a copy of what judges be learned from.
+    judged = np.isin(groups, groups[np.concatenate([chosen, tested, np.flatnonzero(away)])])
+    train = np.concatenate([train, np.flatnonzero(averages & ~judged)])
     return Parts(train, np.sort(chosen), np.sort(tested), np.flatnonzero(away), clusters)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from mri_tumor.data import Dataset
 
+AVERAGES = "averages"
+
 Box = tuple[float, float, float, float]  # centre x and y, width and height, as fractions
 
 # Rows of one image by its kind. Healthy images are fewer, so they give more.
@@ -56,8 +58,14 @@ class Rows:
 
 
 def load(data: Path) -> Dataset:
-    """Load both archives as sources, grouped by near-duplicates across them."""
-    return load_dataset({"kaggle": data / "brain-tumor-mri" / "Training", "br35h": data / "br35h"})
+    """Load both archives, and the averages where they are, grouped by near-duplicates across them.
+
+    The averages come last, so that nothing about the others depends on them.
+    """
+    sources = {"kaggle": data / "brain-tumor-mri" / "Training", "br35h": data / "br35h"}
+    if (data / AVERAGES).is_dir():
+        sources[AVERAGES] = data / AVERAGES
+    return load_dataset(sources)
 
 
 def read_boxes(data: Path, dataset: Dataset) -> dict[int, Box]:

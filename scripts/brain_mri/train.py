@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--without", nargs="*", default=[], help="kinds of rows to leave out")
+    parser.add_argument("--without", nargs="*", default=[], help="kinds and sources to leave out")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
     parser.add_argument("--healthy-weight", type=float, default=2.0)
     parser.add_argument("--looking", type=float, default=0.5, help="weight of the cells' loss")
@@ -187,7 +187,10 @@ def main() -> None:
     parts = divide(dataset, table, set(boxes), given)
     labels = row_labels(dataset, table)
     learned = training_rows(table.rows, parts, len(dataset))
-    learned = learned[~np.isin(table.rows.kind[learned], given.without)]
+    learned = learned[
+        ~np.isin(table.rows.kind[learned], given.without)
+        & ~np.isin(np.array(dataset.sources)[table.rows.image[learned]], given.without)
+    ]
     print(
         f"{len(parts.train)} images, {len(learned)} rows to learn from; validation "
         f"{len(parts.validation)}, test {len(parts.test)}, away {len(parts.away)}",
