@@ -23,7 +23,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder of train.py")
-    parser.add_argument("--of", nargs="+", required=True, help="names of its models")
+    parser.add_argument(
+        "--of", nargs="+", required=True, help="its models; one named twice counts twice"
+    )
     parser.add_argument("--leave-out", help="what they left out")
     parser.add_argument("--test", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
@@ -44,7 +46,8 @@ def main() -> None:
     out = given.work / given.name
     out.mkdir(exist_ok=True)
     model.save_weights(out / "model.weights.h5")
-    history = [json.loads((given.work / name / "history.json").read_text()) for name in given.of]
+    once = dict.fromkeys(given.of)
+    history = [json.loads((given.work / name / "history.json").read_text()) for name in once]
     joined = {key: [value for one in history for value in one[key]] for key in history[0]}
     (out / "history.json").write_text(json.dumps(joined))
     write_outputs(
