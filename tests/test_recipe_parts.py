@@ -1,0 +1,74 @@
+"""Which images the weights that ship learn from: `scripts/brain_mri/parts.py`."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "brain_mri"))
+from parts import make_parts
+
+CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
+
+
+class Table(SimpleNamespace):
+    def __len__(self):
+        return len(self.labels)
+
+
+def archive(n=80):
+    """Return a data set of pairs of near-copies, all classes in turn."""
+    labels = [CLASSES[(i // 2) % 4] for i in range(n)]
+    return Table(labels=labels, groups=[i // 2 for i in range(n)], sources=["kaggle"] * n)
+
+
+def with_averages(data, groups):
+    n = len(groups)
+    return Table(
+        labels=data.labels + ["notumor"] * n,
+        groups=data.groups + groups,
+        sources=data.sources + ["averages"] * n,
+    )
+
+
+def divide(data, leave_out=None):
+    clusters = np.where(np.array(data.labels) == "notumor", np.arange(len(data)) // 2 % 3, -1)
+    clusters[np.array(data.sources) == "averages"] = -1
+    return make_parts(
+        data,
+        leave_out=leave_out,
+        boxed={i for i in range(80) if i % 16 < 8},
+        clusters=clusters,
+        validation=0.2,
+        test=0.2,
+        seed=0,
+    )
+
+
+@pytest.mark.parametrize("leave_out", [None, "figshare", "kaggle"])
+def test_averages_change_nothing_about_the_other_images(leave_out):
+    data = archive()
+    plain, wide = (divide(one, leave_out) for one in (data, with_averages(data, [90, 91, 91])))
+    for part in ("validation", "test", "away"):
+        np.testing.assert_array_equal(getattr(plain, part), getattr(wide, part))
+    assert set(wide.train) - set(plain.train) == {80, 81, 82}
+    assert set(plain.train) <= set(wide.train)
+
+
+def test_an_average_that_is_a_copy_of_what_judges_is_not_learned_from():
+    data = archive()
+    plain = divide(data)
+    judging, learned = (data.groups[part[0]] for part in (plain.validation, plain.train))
+    wide = divide(with_averages(data, [judging, learned, 90]))
+    assert set(wide.train) - set(plain.train) == {81, 82}
+
+
+@pytest.mark.parametrize("leave_out", [None, "figshare", "kaggle"])
+def test_no_near_copy_is_on_two_sides(leave_out):
+    data = with_averages(archive(), [3, 90])
+    parts = divide(data, leave_out)
+    groups = np.array(data.groups)
+    for part in (parts.validation, parts.test, parts.away):
+        assert not set(groups[parts.train]) & set(groups[part])
