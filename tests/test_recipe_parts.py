@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "brain_mri"))
-from parts import make_parts
+from parts import appearance_clusters, make_parts
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 
@@ -72,3 +72,19 @@ def test_no_near_copy_is_on_two_sides(leave_out):
     groups = np.array(data.groups)
     for part in (parts.validation, parts.test, parts.away):
         assert not set(groups[parts.train]) & set(groups[part])
+
+
+def test_healthy_slices_cluster_as_if_there_were_no_averages():
+    data, rng = archive(), np.random.default_rng(0)
+    looks = rng.normal(size=(len(data), 4)) + np.arange(len(data))[:, None] // 2 % 3 * 10
+    averages = rng.normal(size=(6, 4)) + 1000
+    plain = appearance_clusters(data, looks, n=3, seed=0)
+    wide = appearance_clusters(
+        with_averages(data, [90, 91, 92, 93, 94, 95]),
+        np.concatenate([looks, averages]),
+        n=3,
+        seed=0,
+    )
+    np.testing.assert_array_equal(wide[:80], plain)
+    assert set(wide[80:]) == {-1}
+    assert set(plain[np.array(data.labels) == "notumor"]) == {0, 1, 2}

@@ -51,6 +51,7 @@ def main() -> None:
         for i, (plane, pixels) in enumerate(foreign_scans.planes(*volume, lowest)):
             Image.fromarray(pixels).save(target / f"{name}-{plane}-{i:03d}.png")
         print(f"{name}: {i + 1} slices", flush=True)
+    print(f"{len(list(target.iterdir()))} in {target}")
 
 
 if __name__ == "__main__":
