@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mri_tumor.backbones import get_backbone, list_backbones
-from mri_tumor.bundle import load_keras_model, write_bundle
+from mri_tumor.bundle import load_keras_model
+from mri_tumor.bundle_writing import write_bundle
 from mri_tumor.explain import grad_cam
 from mri_tumor.framework import foreign_classes
 from mri_tumor.model import build_model, find_backbone, open_layers, split_model

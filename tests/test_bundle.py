@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from mri_tumor import bundle as bundles
+from mri_tumor import bundle_writing
 from mri_tumor.backbones.registry import register_backbone, unregister_backbone
-from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
+from mri_tumor.bundle import Bundle, load_keras_model, read_bundle
+from mri_tumor.bundle_writing import write_bundle
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.errors import BundleError
 
@@ -114,7 +115,7 @@ def test_a_crash_while_saving_leaves_the_old_model(fitted, saved, monkeypatch, b
     def full(*_arguments, **_options):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(bundles, "_write_metadata", full)
+    monkeypatch.setattr(bundle_writing, "_write_metadata", full)
     with pytest.raises(BundleError, match="No space left"):
         fitted.save(saved)
     np.testing.assert_array_equal(
@@ -209,7 +210,7 @@ def test_a_keras_file_with_something_else_in_it_is_not_loaded(saved):
     with zipfile.ZipFile(saved / "model.keras", "a") as archive:
         archive.writestr("../../outside.py", "print('here')")
     with pytest.raises(BundleError, match="could run code"):
-        load_keras_model(bundles.Bundle(saved, read_metadata(saved)))
+        load_keras_model(Bundle(saved, read_metadata(saved)))
 
 
 def read_metadata(folder):

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mri_tumor import bundle as bundles
 from mri_tumor import keras_file
 from mri_tumor.bundle import MODEL, read_bundle
 from mri_tumor.classifier import TumorClassifier
@@ -21,6 +20,7 @@ from mri_tumor.cli.trained import safe_table
 from mri_tumor.errors import BundleError
 from mri_tumor.evaluation import evaluate_predictions
 from mri_tumor.evaluation.html_report import render_html_report
+from mri_tumor.files import sha256_of
 from mri_tumor.images import list_images
 
 
@@ -32,7 +32,7 @@ def saved(fitted, tmp_path):
 def rehash(folder):
     """Write the hashes anew, as an attacker would."""
     content = json.loads((folder / "metadata.json").read_text())
-    content["files"] = {name: bundles._sha256(folder / name) for name in content["files"]}
+    content["files"] = {name: sha256_of(folder / name) for name in content["files"]}
     (folder / "metadata.json").write_text(json.dumps(content))
 
 

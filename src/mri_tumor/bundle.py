@@ -1,18 +1,18 @@
-"""A saved model: a folder with everything that is needed to use it, and no pickle."""
+"""A saved model: a folder with everything that is needed to use it, and no pickle.
+
+`bundle_writing` writes it.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.errors import BundleError, suggestion
-from mri_tumor.files import sync_tree
-from mri_tumor.keras_file import check_keras_file, halve_weights
+from mri_tumor.files import sha256_of
+from mri_tumor.keras_file import check_keras_file
 
 if TYPE_CHECKING:
     import os
@@ -120,116 +120,6 @@ def find_bundle(name: str | os.PathLike[str]) -> Path:
     return packaged_bundle(str(name))
 
 
-def write_bundle(
-    path: str | os.PathLike[str],
-    model: keras.Model | None,
-    metadata: Mapping[str, Any],
-    *,
-    half_precision: bool = False,
-    files: Mapping[str, bytes] | None = None,
-) -> Bundle:
-    """Write a model and what is needed to use it; a crash leaves what was there before.
-
-    Parameters
-    ----------
-    path : str or path
-        Folder to write; an older bundle there is replaced, and files that are not of it stay.
-    model : keras.Model or None
-        The model; None for an exported one, whose networks are among `files`.
-    metadata : mapping
-        What JSON can hold; the format version and the hashes are added.
-    half_precision : bool, default=False
-        Store the weights as float16 (half the size); they are computed with in float32.
-    files : mapping of str to bytes, optional
-        More files by their place in the folder, such as a report or figures.
-
-    Returns
-    -------
-    Bundle
-        What was written.
-
-    Raises
-    ------
-    BundleError
-        If something else than a bundle is there, or the folder cannot be written.
-    """
-    target = Path(path)
-    check_target(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise BundleError(f"{target}: cannot be written ({error.strerror}).") from error
-    try:
-        if model is not None:
-            model.save(scratch / MODEL)
-            if half_precision:
-                halve_weights(scratch / MODEL)
-        for name, content in (files or {}).items():
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-            (scratch / name).write_bytes(content)
-        _write_metadata(scratch, metadata)
-        _carry_over(target, scratch)
-        scratch.chmod(0o755)
-        sync_tree(scratch)
-        _replace(scratch, target)
-    except OSError as error:
-        message = f"{target}: cannot be written ({error.strerror or error}). Nothing was changed."
-        raise BundleError(message) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return read_bundle(target)
-
-
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Refuse a place where no bundle can be written, before anything is computed for it.
-
-    Parameters
-    ----------
-    path : str or path
-        Folder to write.
-
-    Raises
-    ------
-    BundleError
-        If something else than a bundle or an empty folder is there.
-    """
-    target = Path(path)
-    ours = not target.exists() or (target / METADATA).is_file()
-    if not ours and not (target.is_dir() and not any(target.iterdir())):
-        message = f"{target}: is there already and is no saved model. Choose another folder."
-        raise BundleError(message)
-
-
-def extend_bundle(
-    bundle: Bundle, metadata: Mapping[str, Any], files: Mapping[str, bytes]
-) -> Bundle:
-    """Add files and metadata to a bundle; a crash leaves it as it was.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        From `read_bundle`.
-    metadata : mapping
-        What JSON can hold; replaces entries of the same name.
-    files : mapping of str to bytes
-        Files by their place in the folder; an older one is replaced.
-
-    Returns
-    -------
-    Bundle
-        What is there now.
-
-    Raises
-    ------
-    BundleError
-        If the folder cannot be written.
-    """
-    kept = {name: bundle.path / name for name in bundle.metadata["files"]}
-    contents = {**{name: path.read_bytes() for name, path in kept.items()}, **files}
-    return write_bundle(bundle.path, None, {**bundle.metadata, **metadata}, files=contents)
-
-
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     """Read a bundle's metadata and check that its files are whole.
 
@@ -315,50 +205,6 @@ def load_keras_model(bundle: Bundle) -> keras.Model:
         raise BundleError(message) from error
 
 
-def _write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
-    hashes = {
-        str(file.relative_to(folder)): _sha256(file)
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != METADATA
-    }
-    content = {"format_version": FORMAT_VERSION, **metadata, "files": hashes}
-    text = json.dumps(content, indent=2, allow_nan=False)
-    (folder / METADATA).write_text(text + "\n", encoding="utf-8")
-
-
-def _carry_over(older: Path, newer: Path) -> None:
-    """Copy what somebody else put into an older bundle."""
-    if not (older / METADATA).is_file():
-        return
-    try:
-        ours = set(json.loads((older / METADATA).read_text("utf-8"))["files"])
-    except (ValueError, KeyError, TypeError, OSError):
-        ours = set()
-    for file in older.rglob("*"):
-        name = file.relative_to(older)
-        if file.is_dir() and not file.is_symlink():
-            continue
-        if name.as_posix() in ours or name.name == METADATA or (newer / name).exists():
-            continue
-        (newer / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, newer / name, follow_symlinks=False)
-
-
-def _replace(scratch: Path, target: Path) -> None:
-    """Put a finished folder in the place of an older one."""
-    if not target.exists():
-        scratch.rename(target)
-        return
-    older = scratch.with_name(scratch.name + ".old")
-    target.rename(older)
-    try:
-        scratch.rename(target)
-    except OSError:
-        older.rename(target)
-        raise
-    shutil.rmtree(older, ignore_errors=True)
-
-
 def _check_metadata(file: Path, metadata: Any) -> None:
     version = metadata.get("format_version") if isinstance(metadata, dict) else None
     if not isinstance(version, int):
@@ -394,14 +240,9 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
     inside = path.resolve().is_relative_to(folder.resolve())
     if not inside or not path.is_file():
         raise BundleError(f"{path}: is missing from the saved model. Copy or save it again.")
-    if _sha256(path) != expected:
+    if sha256_of(path) != expected:
         message = (
             f"{path}: is not the file that was saved (its SHA-256 differs). "
             "Copy or save the model again."
         )
         raise BundleError(message)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

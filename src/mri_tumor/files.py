@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -120,3 +121,9 @@ def reserve(path: Path) -> None:
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

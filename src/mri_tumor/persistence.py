@@ -16,7 +16,8 @@ from mri_tumor import __version__
 from mri_tumor.answers.stored import gate_files, read_gate, read_rule
 from mri_tumor.backbones import BackboneSpec, get_backbone
 from mri_tumor.backbones.registry import absent_backbone
-from mri_tumor.bundle import load_keras_model, read_bundle, write_bundle
+from mri_tumor.bundle import load_keras_model, read_bundle
+from mri_tumor.bundle_writing import write_bundle
 from mri_tumor.errors import BackboneError, BundleError
 from mri_tumor.explain.options import EXPLANATION
 from mri_tumor.images.preprocessing import Preprocessing

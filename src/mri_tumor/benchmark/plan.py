@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mri_tumor.backbones import BackboneSpec
 from mri_tumor.errors import ParameterError
+from mri_tumor.files import sha256_of
 
 if TYPE_CHECKING:
     from mri_tumor.data import Dataset
@@ -57,8 +58,7 @@ class Cell:
         """Name of the cell's folder; that of another backbone, weights or seed is another."""
         start = "" if self.weights is None else os.fspath(self.weights)
         if start and Path(start).is_file():
-            with Path(start).open("rb") as file:
-                start = hashlib.file_digest(file, "sha256").hexdigest()
+            start = sha256_of(Path(start))
         # Names that differ only in signs that no file's name should hold need the hash.
         whole = f"{self.name}\0{start}\0{self.weights is None}"
         digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -63,7 +63,8 @@ def export(
       mri-tumor export my-model --format litert-int8 --calibration scans/ --output small
     """
     from mri_tumor.assessment import NOTICE
-    from mri_tumor.bundle import check_target, find_bundle, read_bundle
+    from mri_tumor.bundle import find_bundle, read_bundle
+    from mri_tumor.bundle_writing import check_target
     from mri_tumor.errors import ImageError
     from mri_tumor.framework import load_quietly
 

@@ -169,7 +169,7 @@ def train(
         raise click.UsageError("Give --split or --new-split, not both.")
     from mri_tumor.backbones import get_backbone
     from mri_tumor.backbones.building import weights_source
-    from mri_tumor.bundle import check_target
+    from mri_tumor.bundle_writing import check_target
     from mri_tumor.data.loading import StrictError
 
     # What is mistyped is told before all images are read.

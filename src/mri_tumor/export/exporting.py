@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.answers.stored import GATE_FILE, read_gate, read_rule
-from mri_tumor.bundle import find_bundle, load_keras_model, read_bundle, write_bundle
+from mri_tumor.bundle import find_bundle, load_keras_model, read_bundle
+from mri_tumor.bundle_writing import write_bundle
 from mri_tumor.errors import ExportError, ParameterError
 from mri_tumor.explain.pooled_head import read_pooled_head
 from mri_tumor.export.agreement import Agreement, measure_agreement

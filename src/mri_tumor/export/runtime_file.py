@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.answers.stored import read_gate, read_rule
-from mri_tumor.bundle import extend_bundle, find_bundle, load_keras_model, read_bundle
+from mri_tumor.bundle import find_bundle, load_keras_model, read_bundle
+from mri_tumor.bundle_writing import extend_bundle
 from mri_tumor.errors import ExportError
 from mri_tumor.explain.pooled_head import read_pooled_head
 from mri_tumor.export.agreement import Agreement, measure_agreement
