@@ -27,6 +27,7 @@ def main() -> None:
         "--of", nargs="+", required=True, help="its models; one named twice counts twice"
     )
     parser.add_argument("--leave-out", help="what they left out")
+    parser.add_argument("--unseen", nargs="*", default=[], help="people they left out")
     parser.add_argument("--test", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", required=True, help="of the average")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from features import build
 from judge import calibration_images, read_outputs
-from rows import AVERAGES, load
+from rows import is_learned_only, load
 from train import CLASSES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -42,7 +42,9 @@ def main() -> None:
     )
     parser.add_argument("--no-gate", action="store_true", help="for a proof, in a minute")
     # It refused more tumors of people never seen.
-    parser.add_argument("--wide-gate", action="store_true", help="fit it to the averages as well")
+    parser.add_argument(
+        "--wide-gate", action="store_true", help="fit it to averages and people as well"
+    )
     given = parser.parse_args()
     folder = given.work / given.name
     model, _ = build(0)
@@ -72,7 +74,7 @@ def main() -> None:
     classifier.explanation_ = given.explanation
     known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
     if not given.wide_gate:
-        known &= np.array(dataset.sources) != AVERAGES
+        known &= ~is_learned_only(dataset)
     trained_on = dataset.subset(np.flatnonzero(known))
     if not given.no_gate:
         classifier.gate_ = fit_gate(

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rows import AVERAGES
+from rows import is_learned_only
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mri_tumor.data import Dataset
@@ -32,7 +34,7 @@ class Parts:
         What is learned from; what chooses the epoch, the temperature and the threshold; images
         of the sources trained on; images of the sources left out.
     clusters : ndarray of int, shape (n_images,)
-        Which healthy slices look alike; -1 for tumors and averages.
+        Which healthy slices look alike; -1 for all others.
     """
 
     train: NDArray[np.intp]
@@ -45,11 +47,10 @@ class Parts:
 def appearance_clusters(
     dataset: Dataset, features: NDArray[np.floating[Any]], *, n: int, seed: int
 ) -> NDArray[np.intp]:
-    """Cluster the healthy slices by looks, whole groups at a time; -1 for tumors and averages."""
+    """Cluster the healthy slices by looks, whole groups at a time; -1 for all others."""
     from sklearn.cluster import KMeans
 
-    is_average = np.array(dataset.sources) == AVERAGES
-    healthy = np.flatnonzero((np.array(dataset.labels) == "notumor") & ~is_average)
+    healthy = np.flatnonzero((np.array(dataset.labels) == "notumor") & ~is_learned_only(dataset))
     values = features[healthy].astype(np.float64)
     values = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)
     found = KMeans(n, n_init=10, random_state=seed).fit_predict(values)
@@ -70,14 +71,18 @@ def make_parts(
     validation: float,
     test: float,
     seed: int,
+    unseen: Sequence[str] = (),
 ) -> Parts:
-    """Divide a data set by group; all groups that touch a source left out are away."""
+    """Divide a data set by group; all groups that touch a source left out are away.
+
+    `unseen` names more sources to leave out: people of packages.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels, groups = np.array(dataset.labels), np.asarray(dataset.groups)
     sources = np.array(dataset.sources)
-    averages = sources == AVERAGES
-    away = np.zeros(len(dataset), dtype=bool)
+    only = is_learned_only(dataset)
+    away = np.isin(sources, unseen)
     if leave_out is not None:
         is_boxed = np.isin(np.arange(len(dataset)), list(boxed))
         is_tumor = labels != "notumor"
@@ -87,11 +92,9 @@ def make_parts(
             "kaggle": (sources == "kaggle") & is_tumor & ~is_boxed,
         }[leave_out]
         away |= clusters == LEFT_OUT.index(leave_out)
-        # Copies of what is left out must not be learned from, nor judge it.
-        dropped = np.isin(groups, np.unique(groups[away])) & ~away
-    else:
-        dropped = away.copy()
-    rest = np.flatnonzero(~away & ~dropped & ~averages)
+    # Copies of what is left out must not be learned from, nor judge it.
+    dropped = np.isin(groups, np.unique(groups[away])) & ~away
+    rest = np.flatnonzero(~away & ~dropped & ~only)
     n_folds = round(1 / validation)
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     held = [part for _, part in folds.split(rest, labels[rest], groups[rest])]
@@ -101,5 +104,5 @@ def make_parts(
     train = np.setdiff1d(rest, np.concatenate([chosen, tested]))
     # Nor may a copy of what judges be learned from.
     judged = np.isin(groups, groups[np.concatenate([chosen, tested, np.flatnonzero(away)])])
-    train = np.concatenate([train, np.flatnonzero(averages & ~judged)])
+    train = np.concatenate([train, np.flatnonzero(only & ~judged)])
     return Parts(train, np.sort(chosen), np.sort(tested), np.flatnonzero(away), clusters)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from mri_tumor.data import Dataset
 
-AVERAGES = "averages"
+AVERAGES, PEOPLE = "averages", "people"
+JUDGED = ("kaggle", "br35h")  # all other sources are only ever learned from
 
 Box = tuple[float, float, float, float]  # centre x and y, width and height, as fractions
 
@@ -58,14 +59,21 @@ class Rows:
 
 
 def load(data: Path) -> Dataset:
-    """Load both archives, and the averages where they are, grouped by near-duplicates across them.
+    """Load both archives, and averages and people where they are, grouped by near-duplicates.
 
-    The averages come last, so that nothing about the others depends on them.
+    Each person is a source. What is only learned from comes last, so that nothing about the others
+    depends on it.
     """
-    sources = {"kaggle": data / "brain-tumor-mri" / "Training", "br35h": data / "br35h"}
-    if (data / AVERAGES).is_dir():
-        sources[AVERAGES] = data / AVERAGES
-    return load_dataset(sources)
+    folders = [data / AVERAGES, *sorted((data / PEOPLE).glob("*"))]
+    sources = dict(
+        zip(JUDGED, (data / "brain-tumor-mri" / "Training", data / "br35h"), strict=True)
+    )
+    return load_dataset(sources | {path.name: path for path in folders if path.is_dir()})
+
+
+def is_learned_only(dataset: Dataset) -> NDArray[np.bool_]:
+    """Return which images are of averages and people that come inside packages."""
+    return ~np.isin(dataset.sources, JUDGED)
 
 
 def read_boxes(data: Path, dataset: Dataset) -> dict[int, Box]:
@@ -84,23 +92,28 @@ def read_boxes(data: Path, dataset: Dataset) -> dict[int, Box]:
 def plan_rows(dataset: Dataset, boxes: dict[int, Any], *, seed: int) -> Rows:
     """Return the rows of every image; which variants and donors, follows from the seed.
 
-    Seed 0 also has the images as they are; other seeds only have other variants.
+    Seed 0 also has the images as they are; other seeds only have other variants. Rows of the archives
+    come first, then those of averages, then those of each person.
     """
     rng = np.random.default_rng(seed)
     # Tumors of the sella have their own place, and small ones cannot be seen elsewhere.
     donors = [i for i, box in boxes.items() if min(box[2:]) > 0.09]
     table: list[tuple[int, str, int]] = []
-    for i, label in enumerate(dataset.labels):
-        for kind in HEALTHY if label == "notumor" else TUMOR:
-            if seed and kind == "plain":
-                continue
-            giver = int(rng.choice(donors)) if kind == "transplant" else -1
-            table.append((i, kind, giver))
-        if not seed:
-            table.append((i, "stripped", -1))
-    for i, label in enumerate(dataset.labels):
-        changed = BOXED if i in boxes else ("patched",) if label == "notumor" else ()
-        table += [(i, kind, -1) for kind in changed]
+    sources, later = np.array(dataset.sources), is_learned_only(dataset)
+    blocks = [~later, *(sources == name for name in dict.fromkeys(sources[later]))]
+    for part in (np.flatnonzero(block).tolist() for block in blocks):
+        for i in part:
+            for kind in HEALTHY if dataset.labels[i] == "notumor" else TUMOR:
+                if seed and kind == "plain":
+                    continue
+                giver = int(rng.choice(donors)) if kind == "transplant" else -1
+                table.append((i, kind, giver))
+            if not seed:
+                table.append((i, "stripped", -1))
+        for i in part:
+            healthy = dataset.labels[i] == "notumor"
+            changed = BOXED if i in boxes else ("patched",) if healthy else ()
+            table += [(i, kind, -1) for kind in changed]
     image, kind, donor = zip(*table, strict=True)
     return Rows(np.array(image), np.array(kind), np.array(donor))
 

@@ -171,6 +171,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--without", nargs="*", default=[], help="kinds and sources to leave out")
+    parser.add_argument("--unseen", nargs="*", default=[], help="people to leave out and test on")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the labels")
     parser.add_argument("--healthy-weight", type=float, default=2.0)
     parser.add_argument("--looking", type=float, default=0.5, help="weight of the cells' loss")
@@ -229,6 +230,7 @@ def divide(dataset: Dataset, table: Table, boxed: set[int], given: argparse.Name
         validation=0.1,
         test=given.test,
         seed=given.seed,
+        unseen=given.unseen,
     )
 
 
