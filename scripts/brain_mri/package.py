@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +42,17 @@ def main() -> None:
         "--explanation", default="head_cam", help="method of heatmaps without TensorFlow"
     )
     parser.add_argument("--no-gate", action="store_true", help="for a proof, in a minute")
+    # It looks at a layer that no training here changes, so it fits every one of them.
+    parser.add_argument("--gate", type=Path, help="a bundle whose gate to keep")
     # It refused more tumors of people never seen.
     parser.add_argument(
         "--wide-gate", action="store_true", help="fit it to averages and people as well"
     )
     given = parser.parse_args()
+    fit_anew = not given.no_gate and given.gate is None
+    if fit_anew and find_spec("skimage") is None:
+        # Without its pictures the gate is another one, and refuses more scans never seen.
+        parser.error("the gate is fitted to pictures of scikit-image: pip install scikit-image")
     folder = given.work / given.name
     model, _ = build(0)
     model.load_weights(folder / "model.weights.h5")
@@ -70,13 +77,13 @@ def main() -> None:
     classifier.data_ = describe_data(dataset)
     classifier.metrics_ = {}
     classifier.model_ = model
-    classifier.gate_ = None
+    classifier.gate_ = TumorClassifier.load(given.gate).gate_ if given.gate else None
     classifier.explanation_ = given.explanation
     known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
     if not given.wide_gate:
         known &= ~is_learned_only(dataset)
     trained_on = dataset.subset(np.flatnonzero(known))
-    if not given.no_gate:
+    if fit_anew:
         classifier.gate_ = fit_gate(
             as_collection(trained_on),
             pooled_function(model),
