@@ -38,6 +38,20 @@ def calibration_images(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     return held & (np.isin(found["kind"], ["plain", "robust"]) | is_stripped(found))
 
 
+def rule_from(
+    found: dict[str, NDArray[Any]], chosen: NDArray[np.bool_], *, sensitivity: float | None = None
+) -> DecisionRule:
+    """Return temperature, threshold and prediction sets that some of the outputs suggest."""
+    plain = DecisionRule(classes=CLASSES, negative_class="notumor")
+    return calibrate_rule(
+        plain,
+        found["label"][chosen].tolist(),
+        plain.probabilities(found["outputs"])[chosen],
+        groups=found["group"][chosen],
+        sensitivity=sensitivity,
+    )
+
+
 def is_stripped(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Return which rows lost their skull."""
     return np.asarray((found["kind"] == "stripped") & found["stripped"])
@@ -82,14 +96,7 @@ def judge(folder: Path, *, sensitivity: float | None, packaged: bool) -> Judged:
     chosen = (found["part"] == "validation") & (found["kind"] == "plain")
     if packaged:
         chosen = calibration_images(found)
-    plain = DecisionRule(classes=CLASSES, negative_class="notumor")
-    rule = calibrate_rule(
-        plain,
-        found["label"][chosen].tolist(),
-        plain.probabilities(found["outputs"])[chosen],
-        groups=found["group"][chosen],
-        sensitivity=sensitivity,
-    )
+    rule = rule_from(found, chosen, sensitivity=sensitivity)
     rows = rule.probabilities(found["outputs"])
     figures, intervals = {}, {}
     for part in ("validation", "test", "away"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from features import build
-from judge import calibration_images, read_outputs
+from judge import calibration_images, read_outputs, rule_from
 from rows import is_learned_only, load
 from train import CLASSES
 
@@ -19,7 +19,6 @@ from gate_recipe import fit as fit_gate
 from gate_recipe import pooled_function
 
 from mri_tumor import TumorClassifier, persistence
-from mri_tumor.answers import DecisionRule, calibrate_rule
 from mri_tumor.backbones import get_backbone
 from mri_tumor.export import add_runtime
 from mri_tumor.images.collection import as_collection
@@ -44,7 +43,6 @@ def main() -> None:
     parser.add_argument("--no-gate", action="store_true", help="for a proof, in a minute")
     # It looks at a layer that no training here changes, so it fits every one of them.
     parser.add_argument("--gate", type=Path, help="a bundle whose gate to keep")
-    # It refused more tumors of people never seen.
     parser.add_argument(
         "--wide-gate", action="store_true", help="fit it to averages and people as well"
     )
@@ -58,14 +56,7 @@ def main() -> None:
     model.load_weights(folder / "model.weights.h5")
 
     found = read_outputs(folder)
-    held = calibration_images(found)
-    plain = DecisionRule(classes=CLASSES, negative_class="notumor")
-    rule = calibrate_rule(
-        plain,
-        found["label"][held].tolist(),
-        plain.probabilities(found["outputs"][held]),
-        groups=found["group"][held],
-    )
+    rule = rule_from(found, calibration_images(found))
     dataset = load(given.data)
     classifier = TumorClassifier(weights="imagenet", augmentation="robust")
     classifier.classes_ = np.array(CLASSES)

@@ -4,7 +4,7 @@
 
 Its docstring says how to get FOLDER. Where they are learned from they judge nothing: what a model
 says of people it never saw is asked of trainings that leave some of them out
-(`train.py --without colin colin-2mm`).
+(`train.py --unseen colin colin-2mm`).
 """
 
 from __future__ import annotations

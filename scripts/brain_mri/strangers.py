@@ -8,11 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from judge import calibration_images, read_outputs, tumor_probability
+from judge import calibration_images, read_outputs, rule_from, tumor_probability
 from rows import is_learned_only, load
-from train import CLASSES
-
-from mri_tumor.answers import DecisionRule, calibrate_rule
 
 LOOKS = {"plain": "as they are", "stripped": "skull removed", "robust": "as other scanners"}
 
@@ -30,14 +27,7 @@ def main() -> None:
     total: dict[str, Counter[str]] = {look: Counter() for look in LOOKS.values()}
     for folder in given.folders:
         found = read_outputs(folder)
-        held = calibration_images(found)
-        plain = DecisionRule(classes=CLASSES, negative_class="notumor")
-        rule = calibrate_rule(
-            plain,
-            found["label"][held].tolist(),
-            plain.probabilities(found["outputs"])[held],
-            groups=found["group"][held],
-        )
+        rule = rule_from(found, calibration_images(found))
         healthy = tumor_probability(rule.probabilities(found["outputs"])) < rule.threshold
         asked = (found["part"] == "away") & person[found["image"]]
         asked &= (found["kind"] != "stripped") | found["stripped"]
