@@ -44,8 +44,7 @@ def main() -> None:
         person = FOLDERS[name]
         target = given.data / PEOPLE / person / "notumor"
         target.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(pixels)
-        picture.convert("L").save(target / f"{person}-{plane}-{count[person]:03d}.png")
+        Image.fromarray(pixels).save(target / f"{person}-{plane}-{count[person]:03d}.png")
         count[person] += 1
     print("; ".join(f"{person}: {n} slices" for person, n in count.items()))
     if missing := set(FOLDERS.values()) - set(count):
