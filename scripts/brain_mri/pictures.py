@@ -103,7 +103,8 @@ def main() -> None:
                 partial = folder / "failures.part"
                 partial.write_text(json.dumps(failures))
                 partial.rename(folder / "failures.json")
-                print(f"seed {seed}: {len(failures) * PART} of {len(rows.image)} rows", flush=True)
+                done = min(len(failures) * PART, len(rows.image))
+                print(f"seed {seed}: {done} of {len(rows.image)} rows", flush=True)
 
 
 if __name__ == "__main__":
