@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from parts import LEFT_OUT
-from train import CLASSES
+from rows import CLASSES
 
 from mri_tumor.answers import DecisionRule, calibrate_rule
 from mri_tumor.evaluation import evaluate_predictions, expected_calibration_error

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from features import build
 from judge import calibration_images, read_outputs, rule_from
-from rows import is_learned_only, load
-from train import CLASSES
+from rows import CLASSES, is_learned_only, load
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from gate_recipe import fit as fit_gate

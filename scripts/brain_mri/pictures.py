@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from places import CELLS, cells_of
-from rows import PrepareRow, load, load_donors, plan_rows, read_boxes
+from rows import FAILURES, PrepareRow, load, load_donors, plan_rows, read_boxes
 
 from mri_tumor.images import read_image
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mri_tumor.data import Dataset
 
 SIZE, PART = 224, 512
-FAILURES = ("without_lesion", "not_stripped", "not_erased")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from mri_tumor.data import Dataset
 
+CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
+FAILURES = ("without_lesion", "not_stripped", "not_erased")  # what could not be done with a row
 AVERAGES, PEOPLE = "averages", "people"
 JUDGED = ("kaggle", "br35h")  # all other sources are only ever learned from
 
@@ -197,6 +199,23 @@ def box_around(cover: NDArray[np.float64]) -> Box:
         (right - left) / size[1],
         (bottom - top) / size[1],
     )
+
+
+def row_labels(
+    dataset: Dataset,
+    rows: Rows,
+    *,
+    without_lesion: NDArray[np.bool_],
+    not_erased: NDArray[np.bool_],
+) -> NDArray[np.str_]:
+    """Return the label of each row.
+
+    A healthy slice with a lesion is a tumor of unknown kind, one whose tumor is gone is healthy.
+    """
+    labels = np.array(dataset.labels, dtype=object)[rows.image]
+    labels[np.isin(rows.kind, ["drawn", "transplant"]) & ~without_lesion] = "tumor"
+    labels[(rows.kind == "erased") & ~not_erased] = "notumor"
+    return labels.astype(str)
 
 
 def load_donors(dataset: Dataset, rows: Rows, boxes: dict[int, Any]) -> dict[int, Donor]:

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 from keras import ops
 from looking import LookingLoss
-from parts import Parts
-from pictures import FAILURES, open_pictures
-from rows import Rows, load, plan_rows, read_boxes
+from parts import Parts, rows_to_answer, save_outputs
+from pictures import open_pictures
+from rows import CLASSES, FAILURES, Rows, load, plan_rows, read_boxes, row_labels
 
 from mri_tumor.backbones import get_backbone
 from mri_tumor.model import FEATURE_MAP, build_model, find_backbone, open_layers
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from mri_tumor.data import Dataset
 
-CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 HEAD = ("pool", "hidden", "dropout", "probabilities")
 FIRST_OPEN = "block_13_expand"
 
@@ -126,11 +125,8 @@ class Shuffle(keras.callbacks.Callback):
 
 
 def build(seed: int) -> keras.Model:
-    """Return the untrained model; what computes probabilities does so in single precision."""
-    model = build_model(get_backbone("MobileNetV2"), n_classes=len(CLASSES), seed=seed)
-    for name in HEAD:
-        model.get_layer(name).dtype_policy = "float32"
-    return model
+    """Return the untrained model."""
+    return build_model(get_backbone("MobileNetV2"), n_classes=len(CLASSES), seed=seed)
 
 
 def to_train(whole: keras.Model, weight: float) -> keras.Model:
@@ -138,7 +134,7 @@ def to_train(whole: keras.Model, weight: float) -> keras.Model:
     size = whole.input_shape[1]
     gray = keras.Input((size, size), dtype="uint8", name="gray")
     cover = keras.Input((7, 7), dtype="float32", name="cover")
-    values = Colors(dtype="float32")(gray)
+    values = Colors()(gray)
     names = [layer.name for layer in whole.layers]
     for layer in whole.layers[1 : names.index(FEATURE_MAP) + 1]:
         values = layer(values)
@@ -147,7 +143,6 @@ def to_train(whole: keras.Model, weight: float) -> keras.Model:
     for layer in head:
         outputs, cells = layer(outputs), layer(cells)
     looking = LookingLoss(weight, CLASSES.index("notumor"))
-    looking.dtype_policy = "float32"
     return keras.Model([gray, cover], looking(outputs, cells, cover))
 
 
@@ -163,11 +158,13 @@ def read_sets(
         for part in failures.values():
             for name, failed in part.items():
                 flags[name][failed] = True
-        labels = np.array(dataset.labels, dtype=object)[rows.image]
-        made = np.isin(rows.kind, ["drawn", "transplant"]) & ~flags["without_lesion"]
-        labels[made] = "tumor"
-        labels[(rows.kind == "erased") & ~flags["not_erased"]] = "notumor"
-        found.append((rows, labels.astype(str), flags["not_stripped"]))
+        labels = row_labels(
+            dataset,
+            rows,
+            without_lesion=flags["without_lesion"],
+            not_erased=flags["not_erased"],
+        )
+        found.append((rows, labels, flags["not_stripped"]))
     return found
 
 
@@ -183,17 +180,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sets", type=int, default=1)
-    parser.add_argument("--first-set", type=int, default=0)
     parser.add_argument("--without", nargs="*", default=[], help="kinds and sources to leave out")
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--open", default="all", help="first layer to learn in the end")
     parser.add_argument("--looking", type=float, default=0.5, help="weight of the cells' loss")
     parser.add_argument("--steps", type=int, help="per epoch, for a trial")
-    parser.add_argument("--bfloat16", action="store_true", help="compute in it: for a GPU")
     given = parser.parse_args()
     started = time.perf_counter()
-    if given.bfloat16:
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
     dataset = load(given.data)
     boxes = read_boxes(given.data, dataset)
     tables = read_sets(given.work, dataset, boxes, given.sets)
@@ -217,7 +210,6 @@ def main() -> None:
     epochs = [np.stack([np.full(len(rows), i), rows], axis=1) for i, rows in enumerate(chosen)]
     first = np.stack([np.zeros(len(plain), int), plain], axis=1)
     epochs = [epochs[0], *(np.concatenate([one, first]) for one in epochs[1:])]
-    epochs = epochs[given.first_set :] + epochs[: given.first_set]
     labels = [names for _, names, _ in tables]
     batches = PictureBatches(
         pictures,
@@ -288,33 +280,19 @@ def write_outputs(
 ) -> None:
     """Write the outputs for every row of an image that was not trained on."""
     rows, labels, not_stripped = table
-    unseen = np.flatnonzero(
-        ~np.isin(rows.image, parts.train) & ~np.isin(rows.kind, ["drawn", "transplant", "patched"])
-    )
+    asked = rows_to_answer(rows, parts)
     gray = keras.Input(pictures.shape[1:], dtype="uint8")
-    answer = keras.Model(gray, whole(Colors(dtype="float32")(gray)))
+    answer = keras.Model(gray, whole(Colors()(gray)))
     batch = 128
-    padded = np.concatenate([unseen, np.zeros(-len(unseen) % batch, int)])
+    padded = np.concatenate([asked, np.zeros(-len(asked) % batch, int)])
     outputs = [
         np.asarray(
             ops.convert_to_numpy(answer.predict_on_batch(pictures[padded[at : at + batch]]))
         )
         for at in range(0, len(padded), batch)
     ]
-    part = np.full(len(dataset), "", dtype="U10")
-    for role in ("train", "validation", "test", "away"):
-        part[getattr(parts, role)] = role
-    np.savez(
-        path,
-        outputs=np.concatenate(outputs)[: len(unseen)],
-        image=rows.image[unseen],
-        kind=rows.kind[unseen],
-        part=part[rows.image[unseen]],
-        label=labels[unseen],
-        group=np.asarray(dataset.groups)[rows.image[unseen]],
-        look=parts.clusters[rows.image[unseen]],
-        stripped=~not_stripped[unseen],
-    )
+    found = np.concatenate(outputs)[: len(asked)]
+    save_outputs(path, found, dataset, rows, labels, not_stripped, parts)
 
 
 if __name__ == "__main__":
