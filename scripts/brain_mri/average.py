@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from features import build
+from features import FIRST_OPEN, build
 from rows import load, read_boxes
 from train import divide, read_table, row_labels, write_outputs
 
@@ -26,13 +26,14 @@ def main() -> None:
     parser.add_argument(
         "--of", nargs="+", required=True, help="its models; one named twice counts twice"
     )
+    parser.add_argument("--open", default=FIRST_OPEN, help="first layer that one of them learned")
     parser.add_argument("--leave-out", help="what they left out")
     parser.add_argument("--unseen", nargs="*", default=[], help="people they left out")
     parser.add_argument("--test", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", required=True, help="of the average")
     given = parser.parse_args()
-    model, n_open = build(given.seed)
+    model, n_open = build(given.seed, given.open)
     kept = []
     for name in given.of:
         model.load_weights(given.work / name / "model.weights.h5")
@@ -42,7 +43,8 @@ def main() -> None:
     split = split_model(model)
     assert split is not None
     dataset = load(given.data)
-    table = read_table(given.work, dataset, boxes := read_boxes(given.data, dataset), 1)
+    boxes = read_boxes(given.data, dataset)
+    table = read_table(given.work, dataset, boxes, 1, given.open)
     parts = divide(dataset, table, set(boxes), given)
     out = given.work / given.name
     out.mkdir(exist_ok=True)

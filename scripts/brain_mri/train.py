@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from features import PART, build
+from features import FIRST_OPEN, PART, build, features_folder
 from looking import add_looking
 from parts import (
     LEFT_OUT,
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 
 class RowBatches(keras.utils.PyDataset):
-    """Batches of rows in an order that follows from seed and epoch; in order without a seed."""
+    """Batches of rows in an order that follows from seed and epoch; in order without a seed.
+
+    With features of mirror images as well, half of the rows are mirrored, but none without a seed.
+    """
 
     def __init__(
         self,
@@ -67,13 +70,27 @@ class RowBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self.order[index * 32 : (index + 1) * 32]
-        inputs: Any = self.features[rows].astype(np.float32)
+        side = np.zeros(len(rows), dtype=bool)
+        if self.seed is not None and self.features.ndim == 5:
+            side = np.random.default_rng([self.seed, self.epoch, index]).random(len(rows)) < 0.5
+        inputs: Any = take(self.features, rows, side)
         if self.seed is not None and self.mixing:
             rng = np.random.default_rng([self.seed, self.epoch, index])
             inputs = mix_styles(inputs, self.mixing, rng)
         if self.cover is not None:
-            inputs = (inputs, self.cover[rows].astype(np.float32))
+            cover = self.cover[rows].astype(np.float32)
+            cover[side] = cover[side, :, ::-1]
+            inputs = (inputs, cover)
         return inputs, self.targets[rows], self.weights[rows]
+
+
+def take(
+    features: NDArray[np.float16], rows: NDArray[np.intp], side: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Return features of rows, of their mirror images where `side` says so, as float32."""
+    if features.ndim == 4:
+        return features[rows].astype(np.float32)
+    return features[rows, 0 if side is None else side.astype(int)].astype(np.float32)
 
 
 def mix_styles(
@@ -102,8 +119,8 @@ class Table:
     ----------
     rows : Rows
         What each row is.
-    features : ndarray of float16, shape (n, 14, 14, 96)
-        The frozen part's output.
+    features : ndarray of float16, shape (n, h, w, c) or (n, 2, h, w, c)
+        The frozen part's output; with mirror images, of each row and of its mirror image.
     cover : ndarray of float16, shape (n, 7, 7)
         Part of each cell of the last feature map that the tumor covers, -1 where unknown.
     without_lesion, not_stripped, not_erased : ndarray of bool, shape (n,)
@@ -118,7 +135,9 @@ class Table:
     not_erased: NDArray[np.bool_]
 
 
-def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int) -> Table:
+def read_table(
+    work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int, first_open: str = FIRST_OPEN
+) -> Table:
     """Read what features.py and places.py computed with the seeds 0, 1, ..., n_sets - 1."""
     plans = [plan_rows(dataset, boxes, seed=seed) for seed in range(n_sets)]
     total = sum(len(plan.image) for plan in plans)
@@ -127,7 +146,7 @@ def read_table(work: Path, dataset: Dataset, boxes: dict[int, Any], n_sets: int)
     first = 0
     for seed, plan in enumerate(plans):
         for start in range(0, len(plan.image), PART):
-            file = work / f"features-{seed}" / f"{start:06d}.npy"
+            file = features_folder(work, seed, first_open) / f"{start:06d}.npy"
             part = np.load(file, allow_pickle=False)
             if features is None:
                 features = np.empty((total, *part.shape[1:]), np.float16)
@@ -178,6 +197,7 @@ def main() -> None:
     parser.add_argument("--looking", type=float, default=0.5, help="weight of the cells' loss")
     parser.add_argument("--mixing", type=float, default=0.0, help="share with mixed styles")
     parser.add_argument("--sets", type=int, default=1, help="sets of variants to learn from")
+    parser.add_argument("--open", default=FIRST_OPEN, help="first layer to learn")
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--last", action="store_true", help="keep the last epoch, not the best")
     parser.add_argument("--name", help="of the output; by default what is left out")
@@ -185,7 +205,7 @@ def main() -> None:
     started = time.perf_counter()
     dataset = load(given.data)
     boxes = read_boxes(given.data, dataset)
-    table = read_table(given.work, dataset, boxes, given.sets)
+    table = read_table(given.work, dataset, boxes, given.sets, given.open)
     parts = divide(dataset, table, set(boxes), given)
     labels = row_labels(dataset, table)
     learned = training_rows(table.rows, parts, len(dataset))
@@ -198,7 +218,7 @@ def main() -> None:
         f"{len(parts.validation)}, test {len(parts.test)}, away {len(parts.away)}",
         flush=True,
     )
-    model, n_open = build(given.seed)
+    model, n_open = build(given.seed, given.open)
     if given.start:
         model.load_weights(given.start)
     open_layers(model, n_open)
@@ -219,20 +239,29 @@ def main() -> None:
 def divide(dataset: Dataset, table: Table, boxed: set[int], given: argparse.Namespace) -> Parts:
     """Divide the images; healthy slices cluster by the mean and spread of their features."""
     plain = np.flatnonzero(table.rows.kind == "plain")
-    looks = [
-        np.concatenate([one.mean(axis=(0, 1)), one.std(axis=(0, 1))])
-        for one in (table.features[row].astype(np.float32) for row in plain)
-    ]
     return make_parts(
         dataset,
         leave_out=given.leave_out,
         boxed=boxed,
-        clusters=appearance_clusters(dataset, np.array(looks), n=len(LEFT_OUT), seed=0),
+        clusters=appearance_clusters(
+            dataset, read_looks(given.work, plain), n=len(LEFT_OUT), seed=0
+        ),
         validation=0.1,
         test=given.test,
         seed=given.seed,
         unseen=given.unseen,
     )
+
+
+def read_looks(work: Path, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return mean and spread of each channel of rows of the first set, (n, 2 * c)."""
+    looks = []
+    for start in np.unique(rows // PART) * PART:
+        part = np.load(features_folder(work, 0) / f"{start:06d}.npy", allow_pickle=False)
+        for row in rows[rows // PART * PART == start]:
+            one = part[row - start].astype(np.float32)
+            looks.append(np.concatenate([one.mean(axis=(0, 1)), one.std(axis=(0, 1))]))
+    return np.array(looks)
 
 
 def learn(
@@ -298,7 +327,7 @@ def write_outputs(
     """Write the outputs for every row of an image that was not trained on."""
     asked = rows_to_answer(table.rows, parts)
     outputs = [
-        model.predict_on_batch(table.features[asked[at : at + 64]].astype(np.float32))
+        model.predict_on_batch(take(table.features, asked[at : at + 64]))
         for at in range(0, len(asked), 64)
     ]
     save_outputs(
