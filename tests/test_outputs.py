@@ -32,15 +32,32 @@ def test_the_gates_layer_is_pooled_beside_the_same_answers(fitted, blob_images):
     np.testing.assert_allclose(features[:, 0], by_hand, atol=1e-5)
 
 
-def test_a_layer_that_is_not_there_is_named(fitted):
+def test_features_of_several_layers_follow_each_other(fitted, blob_images):
+    values = np.stack([preprocess(blob_images[0][0], fitted.preprocessing_)[0]] * 2)
+    values = values.astype(np.float32)
+    single = [
+        answering_model(fitted.model_, gate_layer=name).predict(values, verbose=0)[2]
+        for name in ("second", "first")
+    ]
+    *_, joined = answering_model(fitted.model_, gate_layer="second+first").predict(
+        values, verbose=0
+    )
+    np.testing.assert_allclose(joined, np.concatenate(single, axis=-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["block_99", "first+block_99"])
+def test_a_layer_that_is_not_there_is_named(fitted, layer):
     with pytest.raises(BackboneError, match="no layer 'block_99'"):
-        answering_model(fitted.model_, gate_layer="block_99")
+        answering_model(fitted.model_, gate_layer=layer)
 
 
-def test_a_gate_on_an_inner_layer_survives_saving_and_every_runtime(fitted, blob_images, tmp_path):
+@pytest.mark.parametrize("layer", ["first", "first+second"])
+def test_a_gate_on_inner_layers_survives_saving_and_every_runtime(
+    fitted, blob_images, tmp_path, layer
+):
     images = list(blob_images[0])
     noise = list(np.random.default_rng(0).integers(0, 256, (24, 80, 80)).astype(np.uint8))
-    network = answering_model(fitted.model_, gate_layer="first")
+    network = answering_model(fitted.model_, gate_layer=layer)
 
     def features(pictures):
         values = np.stack([preprocess(one, fitted.preprocessing_)[0] for one in pictures])
@@ -52,7 +69,7 @@ def test_a_gate_on_an_inner_layer_survives_saving_and_every_runtime(fitted, blob
         other_descriptions=describe_all(noise),
         other_features=features(noise),
         max_refused=0.2,
-        layer="first",
+        layer=layer,
     )
     # A cut in the widest gap between the scans' scores, so that rounding moves none across it.
     scores = np.sort(gate.network.score(inputs_of(describe_all(images), features(images))))
@@ -66,7 +83,7 @@ def test_a_gate_on_an_inner_layer_survives_saving_and_every_runtime(fitted, blob
     assert 4 <= sum(wanted[:24]) <= 20
     assert wanted[-24:] == [True] * 24
     again = TumorClassifier.load(tmp_path / "model")
-    assert again.gate_.layer == "first"
+    assert again.gate_.layer == layer
     for model in (again, runtime.load(tmp_path / "model")):
         found = [row.status == "refused" for row in model.assess(images + noise)]
         assert found == wanted

@@ -16,7 +16,7 @@ def answering_model(model: keras.Model, *, gate_layer: str | None = None) -> ker
     model : keras.Model
         A model from `build_model`.
     gate_layer : str, optional
-        Layer of the backbone whose pooled output a gate looks at.
+        Layer of the backbone whose pooled output a gate looks at; several are joined by ``+``.
 
     Returns
     -------
@@ -28,28 +28,33 @@ def answering_model(model: keras.Model, *, gate_layer: str | None = None) -> ker
     Raises
     ------
     BackboneError
-        If the backbone has no such layer.
+        If the backbone has no layer of such a name.
     """
     if gate_layer is None:
         return keras.Model(model.input, [model.output, model.get_layer(FEATURE_MAP).output])
     backbone = find_backbone(model)
-    if gate_layer not in {layer.name for layer in backbone.layers}:
-        message = (
-            f"The backbone of {model.name!r} has no layer {gate_layer!r}, which the gate looks at."
-        )
-        raise BackboneError(message)
+    known = {layer.name for layer in backbone.layers}
+    names = gate_layer.split("+")
+    for name in names:
+        if name not in known:
+            message = (
+                f"The backbone of {model.name!r} has no layer {name!r}, which the gate looks at."
+            )
+            raise BackboneError(message)
     # An inner layer's output belongs to the inner graph: both are built anew on one input.
-    both = keras.Model(backbone.inputs, [backbone.output, backbone.get_layer(gate_layer).output])
+    looked_at = [backbone.get_layer(name).output for name in names]
+    both = keras.Model(backbone.inputs, [backbone.output, *looked_at])
     image = keras.Input(model.input_shape[1:], name="image")
     values = image
-    names = [layer.name for layer in model.layers]
-    for layer in model.layers[1 : names.index(backbone.name)]:
+    outer = [layer.name for layer in model.layers]
+    for layer in model.layers[1 : outer.index(backbone.name)]:
         values = layer(values)
-    values, inner = both(values)
-    features = keras.layers.GlobalAveragePooling2D()(inner)
+    values, *inner = both(values)
+    pooled = [keras.layers.GlobalAveragePooling2D()(one) for one in inner]
+    features = keras.layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
     features = keras.layers.Reshape((1, features.shape[-1]))(features)
     feature_map = model.get_layer(FEATURE_MAP)(values)
     values = feature_map
-    for layer in model.layers[names.index(FEATURE_MAP) + 1 :]:
+    for layer in model.layers[outer.index(FEATURE_MAP) + 1 :]:
         values = layer(values)
     return keras.Model(image, [values, feature_map, features])

@@ -63,9 +63,9 @@ def fit_gate(
     held_back : float, default=0.2
         Share of the groups that only chooses the cut, in (0, 0.9].
     layer : str, optional
-        Layer of the backbone whose pooled output the features are; by default they are the
-        pooled feature map. A frozen layer keeps what tells pictures apart, which training on
-        scans alone takes from later ones.
+        Layer of the backbone whose pooled output the features are, or several joined by ``+``,
+        whose features follow each other; by default they are the pooled feature map. A frozen
+        layer keeps what tells pictures apart, which training on scans alone takes from later ones.
     seed : int, default=0
         Seed of the split and of the network.
 

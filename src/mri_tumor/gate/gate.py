@@ -39,7 +39,8 @@ class Gate:
     n_scans, n_others : int
         How many pictures it was fitted to.
     layer : str or None
-        Layer of the backbone whose pooled output the features are; None for the feature map.
+        Layer of the backbone whose pooled output the features are, or several joined by ``+``;
+        None for the feature map.
 
     Examples
     --------
