@@ -40,14 +40,8 @@ def main() -> None:
         "--explanation", default="head_cam", help="method of heatmaps without TensorFlow"
     )
     parser.add_argument("--no-gate", action="store_true", help="for a proof, in a minute")
-    # It looks at a layer that no training here changes, so it fits every one of them.
-    parser.add_argument("--gate", type=Path, help="a bundle whose gate to keep")
-    parser.add_argument(
-        "--wide-gate", action="store_true", help="fit it to averages and people as well"
-    )
     given = parser.parse_args()
-    fit_anew = not given.no_gate and given.gate is None
-    if fit_anew and find_spec("skimage") is None:
+    if not given.no_gate and find_spec("skimage") is None:
         # Without its pictures the gate is another one, and refuses more scans never seen.
         parser.error("the gate is fitted to pictures of scikit-image: pip install scikit-image")
     folder = given.work / given.name
@@ -67,17 +61,19 @@ def main() -> None:
     classifier.data_ = describe_data(dataset)
     classifier.metrics_ = {}
     classifier.model_ = model
-    classifier.gate_ = TumorClassifier.load(given.gate).gate_ if given.gate else None
     classifier.explanation_ = given.explanation
     known = np.isin(np.arange(len(dataset)), np.unique(found["image"]), invert=True)
-    if not given.wide_gate:
-        known &= ~is_learned_only(dataset)
     trained_on = dataset.subset(np.flatnonzero(known))
-    if fit_anew:
+    classifier.gate_ = None
+    if not given.no_gate:
+        # The cut is chosen on groups held back: nobody may be on both sides.
+        _, person = np.unique(trained_on.sources, return_inverse=True)
+        groups = np.asarray(trained_on.groups)
+        groups = np.where(is_learned_only(trained_on), groups.max() + 1 + person, groups)
         classifier.gate_ = fit_gate(
             as_collection(trained_on),
             pooled_function(model),
-            groups=trained_on.groups,
+            groups=groups,
             settings=classifier.preprocessing_,
             max_refused=MAX_REFUSED,
         )
