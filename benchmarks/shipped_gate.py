@@ -4,10 +4,10 @@
 
 Pictures are of kinds that the gate was not fitted to (`non_mri`), and scans that were unrolled, for
 which DATA is needed. Scans from elsewhere are healthy: slices of the MNI152 average without skull
-(nilearn; the weights that ship learned from them), an echo-planar volume (nibabel), a sagittal T1
-(matplotlib), as far as they are installed; all kinds of pictures need scikit-image and pydicom-data.
-With --work, also the scans that `scripts/brain_mri/train.py` held back there. Research software, not
-a medical device.
+(nilearn; the weights and the gate that ship learned from them), an echo-planar volume (nibabel), a
+sagittal T1 (matplotlib), as far as they are installed; all kinds of pictures need scikit-image and
+pydicom-data. With --work, also the scans that `scripts/brain_mri/train.py` held back there. Research
+software, not a medical device.
 """
 
 import argparse
