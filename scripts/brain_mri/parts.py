@@ -16,10 +16,8 @@ from rows import is_learned_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
-    from rows import Rows
 
     from mri_tumor.data import Dataset
 
@@ -108,36 +106,3 @@ def make_parts(
     judged = np.isin(groups, groups[np.concatenate([chosen, tested, np.flatnonzero(away)])])
     train = np.concatenate([train, np.flatnonzero(only & ~judged)])
     return Parts(train, np.sort(chosen), np.sort(tested), np.flatnonzero(away), clusters)
-
-
-def rows_to_answer(rows: Rows, parts: Parts) -> NDArray[np.intp]:
-    """Return the rows of images that were not trained on, but those that no figure is made of."""
-    made = np.isin(rows.kind, ["drawn", "transplant", "patched"])
-    return np.flatnonzero(~np.isin(rows.image, parts.train) & ~made)
-
-
-def save_outputs(
-    path: Path,
-    outputs: NDArray[np.floating[Any]],
-    dataset: Dataset,
-    rows: Rows,
-    labels: NDArray[np.str_],
-    not_stripped: NDArray[np.bool_],
-    parts: Parts,
-) -> None:
-    """Write the outputs for `rows_to_answer`, with what `judge.py` has to know of each."""
-    asked = rows_to_answer(rows, parts)
-    part = np.full(len(dataset), "", dtype="U10")
-    for role in ("train", "validation", "test", "away"):
-        part[getattr(parts, role)] = role
-    np.savez(
-        path,
-        outputs=outputs,
-        image=rows.image[asked],
-        kind=rows.kind[asked],
-        part=part[rows.image[asked]],
-        label=labels[asked],
-        group=np.asarray(dataset.groups)[rows.image[asked]],
-        look=parts.clusters[rows.image[asked]],
-        stripped=~not_stripped[asked],
-    )

@@ -5,34 +5,14 @@ from __future__ import annotations
 import argparse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rows import PrepareRow, load, load_donors, plan_rows, read_boxes
 
 from mri_tumor.images import read_image
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 CELLS = 7
 UNKNOWN = -1.0
-
-
-def cells_of(
-    prepare: PrepareRow, index: int, cover: NDArray[np.float32] | None, *, healthy: bool
-) -> NDArray[np.float32]:
-    """Return the covered part of each cell of a row that was just drawn.
-
-    Healthy rows are 0 everywhere, rows whose tumor has no known place are -1.
-    """
-    kind = prepare.rows.kind[index]
-    if cover is not None and kind != "stripped":
-        cell = len(cover) // CELLS
-        return cover.reshape(CELLS, cell, CELLS, cell).mean(axis=(1, 3))
-    gone = kind == "erased" and index not in prepare.not_erased
-    clear = kind != "stripped" and (healthy or gone)
-    return np.full((CELLS, CELLS), 0.0 if clear else UNKNOWN, np.float32)
 
 
 def main() -> None:
@@ -58,7 +38,11 @@ def main() -> None:
     def draw(index: int) -> None:
         image = read_image(dataset.paths[rows.image[index]])
         cover = prepare.with_cover(image, index)[2]
-        found[index] = cells_of(prepare, index, cover, healthy=healthy[index])
+        if rows.kind[index] == "erased" and index not in prepare.not_erased:
+            found[index] = 0.0
+        if cover is not None:
+            cell = len(cover) // CELLS
+            found[index] = cover.reshape(CELLS, cell, CELLS, cell).mean(axis=(1, 3))
 
     with ThreadPoolExecutor() as workers:
         for done, _ in enumerate(workers.map(draw, np.flatnonzero(known)), 1):

@@ -201,23 +201,6 @@ def box_around(cover: NDArray[np.float64]) -> Box:
     )
 
 
-def row_labels(
-    dataset: Dataset,
-    rows: Rows,
-    *,
-    without_lesion: NDArray[np.bool_],
-    not_erased: NDArray[np.bool_],
-) -> NDArray[np.str_]:
-    """Return the label of each row.
-
-    A healthy slice with a lesion is a tumor of unknown kind, one whose tumor is gone is healthy.
-    """
-    labels = np.array(dataset.labels, dtype=object)[rows.image]
-    labels[np.isin(rows.kind, ["drawn", "transplant"]) & ~without_lesion] = "tumor"
-    labels[(rows.kind == "erased") & ~not_erased] = "notumor"
-    return labels.astype(str)
-
-
 def load_donors(dataset: Dataset, rows: Rows, boxes: dict[int, Any]) -> dict[int, Donor]:
     """Prepare the images that give tumors."""
     found: dict[int, Donor] = {}

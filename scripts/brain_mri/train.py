@@ -14,16 +14,8 @@ import keras
 import numpy as np
 from features import FIRST_OPEN, PART, build, features_folder
 from looking import add_looking
-from parts import (
-    LEFT_OUT,
-    Parts,
-    appearance_clusters,
-    make_parts,
-    rows_to_answer,
-    save_outputs,
-)
+from parts import LEFT_OUT, Parts, appearance_clusters, make_parts
 from rows import CLASSES, FAILURES, Rows, load, plan_rows, read_boxes
-from rows import row_labels as labels_of
 
 from mri_tumor.model import open_layers, seeded, split_model
 from mri_tumor.training.checkpoint import Checkpoint
@@ -166,10 +158,14 @@ def read_table(
 
 
 def row_labels(dataset: Dataset, table: Table) -> NDArray[np.str_]:
-    """Return the label of each row of a table."""
-    return labels_of(
-        dataset, table.rows, without_lesion=table.without_lesion, not_erased=table.not_erased
-    )
+    """Return the label of each row.
+
+    A healthy slice with a lesion is a tumor of unknown kind, one whose tumor is gone is healthy.
+    """
+    labels = np.array(dataset.labels, dtype=object)[table.rows.image]
+    labels[np.isin(table.rows.kind, ["drawn", "transplant"]) & ~table.without_lesion] = "tumor"
+    labels[(table.rows.kind == "erased") & ~table.not_erased] = "notumor"
+    return labels.astype(str)
 
 
 def training_rows(rows: Rows, parts: Parts, n_images: int) -> NDArray[np.intp]:
@@ -325,13 +321,27 @@ def write_outputs(
     parts: Parts,
 ) -> None:
     """Write the outputs for every row of an image that was not trained on."""
-    asked = rows_to_answer(table.rows, parts)
+    rows = table.rows
+    unseen = np.flatnonzero(
+        ~np.isin(rows.image, parts.train) & ~np.isin(rows.kind, ["drawn", "transplant", "patched"])
+    )
     outputs = [
-        model.predict_on_batch(take(table.features, asked[at : at + 64]))
-        for at in range(0, len(asked), 64)
+        model.predict_on_batch(take(table.features, unseen[at : at + 64]))
+        for at in range(0, len(unseen), 64)
     ]
-    save_outputs(
-        path, np.concatenate(outputs), dataset, table.rows, labels, table.not_stripped, parts
+    part = np.full(len(dataset), "", dtype="U10")
+    for role in ("train", "validation", "test", "away"):
+        part[getattr(parts, role)] = role
+    np.savez(
+        path,
+        outputs=np.concatenate(outputs),
+        image=rows.image[unseen],
+        kind=rows.kind[unseen],
+        part=part[rows.image[unseen]],
+        label=labels[unseen],
+        group=np.asarray(dataset.groups)[rows.image[unseen]],
+        look=parts.clusters[rows.image[unseen]],
+        stripped=~table.not_stripped[unseen],
     )
 
 

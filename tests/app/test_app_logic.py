@@ -163,9 +163,12 @@ def test_the_page_is_a_picture_and_a_pdf(model, samples):
     picture = Image.open(io.BytesIO(write_page(page)))
     assert picture.size == (992, 1402)
     pixels = np.asarray(picture.convert("RGB")).astype(int)
-    # Colour comes from the heatmap (right half), the warning and the bars.
+    # Colour comes from the heatmap (right half, as much as it has), the warning and the bars.
     colour = np.ptp(pixels, axis=2) > 60
-    assert colour[420:760, 496:].sum() > 2000
+    overlay = np.ptp(heatmap.overlay(opacity=page.opacity).astype(int), axis=2) > 60
+    side = 0.41 * 992
+    assert overlay.sum() > 500
+    assert colour[420:760, 496:].sum() == pytest.approx(overlay.mean() * side**2, rel=0.02)
     assert not colour[420:760, :490].any()
     refused = Page(name="b", row=samples[-1].row, rule=model.rule_, model="m", image=drawn(4))
     pdf = write_page(refused, kind="pdf")
