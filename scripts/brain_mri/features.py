@@ -14,7 +14,6 @@ from mri_tumor.backbones import get_backbone
 from mri_tumor.images.collection import ImageCollection, prepared_batches
 from mri_tumor.model import build_model, find_backbone, open_layers, split_model
 from mri_tumor.training.compiled import frozen_function
-from mri_tumor.training.memory import freed_memory_kept
 
 PART = 2048
 FIRST_OPEN = "block_13_expand"
@@ -33,7 +32,6 @@ def features_folder(work: Path, seed: int, first_open: str = FIRST_OPEN) -> Path
     return work / (name if first_open == FIRST_OPEN else f"{name}-{first_open}")
 
 
-@freed_memory_kept()
 def main() -> None:
     """Compute the features."""
     parser = argparse.ArgumentParser(description=__doc__)

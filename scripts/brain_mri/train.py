@@ -20,7 +20,6 @@ from rows import CLASSES, FAILURES, Rows, load, plan_rows, read_boxes
 from mri_tumor.model import open_layers, seeded, split_model
 from mri_tumor.training.checkpoint import Checkpoint
 from mri_tumor.training.loop import Stage, run_stage
-from mri_tumor.training.memory import freed_memory_kept
 from mri_tumor.training.targets import encode
 
 if TYPE_CHECKING:
@@ -177,7 +176,6 @@ def training_rows(rows: Rows, parts: Parts, n_images: int) -> NDArray[np.intp]:
     return np.flatnonzero(known[rows.image] & known[rows.donor] & (rows.kind != "stripped"))
 
 
-@freed_memory_kept()
 def main() -> None:
     """Train, and write the outputs for every row of an image that was not trained on."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -379,11 +379,10 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         from mri_tumor.training.checkpoint import opened_checkpoint
         from mri_tumor.training.fitting import FitOptions, train_stages
         from mri_tumor.training.identity import training_identity
-        from mri_tumor.training.memory import freed_memory_kept
 
         workers = open_workers(self.strategy)
         chief = workers is None or workers.is_chief
-        with freed_memory_kept(), opened_checkpoint(checkpoint if chief else None) as kept:
+        with opened_checkpoint(checkpoint if chief else None) as kept:
             if kept is not None:
                 parameters = self.get_params(deep=False)
                 kept.begin(training_identity(parameters, plans, parts, self.model_))
