@@ -168,6 +168,50 @@ def test_an_array_that_cannot_be_used_is_a_row_among_good_ones(fitted, unseen):
     assert rows[2].probabilities != pytest.approx(first, abs=1e-4)
 
 
+def test_a_fit_that_fails_leaves_the_model_that_was_there(tiny, blob_images, tmp_path):
+    images, labels = blob_images
+    paths = [tmp_path / f"{i}.png" for i in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    paths[5].write_bytes(b"no picture")
+    classifier = small()
+    with pytest.raises(ImageError, match=r"5\.png"):
+        classifier.fit(paths, labels)
+    with pytest.raises(NotFittedError):
+        classifier.predict(images)
+    classifier.fit(images, labels).calibrate(images, labels)
+    rule, before = classifier.rule_, classifier.predict_proba(images)
+    with pytest.raises(ImageError):
+        classifier.fit(paths, ["glioma" if name == "tumor" else name for name in labels])
+    assert classifier.rule_ is rule
+    assert classifier.classes_.tolist() == ["notumor", "tumor"]
+    np.testing.assert_array_equal(classifier.predict_proba(images), before)
+
+
+def test_a_finetune_that_is_stopped_leaves_the_weights_and_what_belongs_to_them(
+    tiny, blob_images, monkeypatch
+):
+    images, labels = blob_images
+    classifier = small().fit(images, labels).calibrate(images, labels)
+    rule, before = classifier.rule_, classifier.predict_proba(images)
+    weights, history = classifier.model_.get_weights(), str(classifier.history_)
+
+    def stopped(learner, *_args, history, **_options):
+        learner.set_weights([values + 1 for values in learner.get_weights()])
+        history["loss"].append(0.0)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mri_tumor.training.fitting.run_stage", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            classifier.finetune(images, labels)
+    for now, then in zip(classifier.model_.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert str(classifier.history_) == history
+    assert classifier.rule_ is rule
+    np.testing.assert_array_equal(classifier.predict_proba(images), before)
+
+
 def test_the_score_is_the_accuracy_of_a_data_set_too(fitted, unseen, blob_folder):
     right = fitted.predict(unseen[0]) == np.array(unseen[1])
     assert fitted.score(*unseen) == right.mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from mri_tumor.training.workers import open_workers
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -271,25 +272,28 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
             dropout=self.dropout,
             seed=self.seed,
         )
-        self.classes_ = np.array(classes)
-        self.negative_class_ = negative
-        self.rule_ = DecisionRule(
-            classes=classes, negative_class=negative, threshold=float(self.threshold)
-        )
-        self.preprocessing_ = Preprocessing(size=size)
-        self.backbone_ = spec
-        self.gate_: Gate | None = None
-        self.explanation_ = EXPLANATION
-        self.history_: dict[str, list[Any]] = {}
-        self.metrics_: dict[str, Any] = {}
-        self.data_ = describe_data(X, validation_data, known=images_behind(self.weights))
-        self.model_ = model
-        self._forget()
-        parts = self._parts(X, y, groups, validation_data)
-        plans = [self._plan("head", self.epochs or (1 if self.finetune_epochs else HEAD_EPOCHS))]
-        if self.finetune_epochs:
-            plans.append(self._plan("finetune", self.finetune_epochs))
-        self._train(plans, parts, checkpoint)
+        with self._unchanged_on_failure():
+            self.classes_ = np.array(classes)
+            self.negative_class_ = negative
+            self.rule_ = DecisionRule(
+                classes=classes, negative_class=negative, threshold=float(self.threshold)
+            )
+            self.preprocessing_ = Preprocessing(size=size)
+            self.backbone_ = spec
+            self.gate_: Gate | None = None
+            self.explanation_ = EXPLANATION
+            self.history_: dict[str, list[Any]] = {}
+            self.metrics_: dict[str, Any] = {}
+            self.data_ = describe_data(X, validation_data, known=images_behind(self.weights))
+            self.model_ = model
+            self._forget()
+            parts = self._parts(X, y, groups, validation_data)
+            plans = [
+                self._plan("head", self.epochs or (1 if self.finetune_epochs else HEAD_EPOCHS))
+            ]
+            if self.finetune_epochs:
+                plans.append(self._plan("finetune", self.finetune_epochs))
+            self._train(plans, parts, checkpoint)
         return self
 
     def finetune(
@@ -304,7 +308,8 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
     ) -> TumorClassifier:
         """Go on training with the last layers of the backbone open, at a lower rate.
 
-        Normalisation layers keep their statistics. If no epoch improves on the model as it
+        If it fails or is stopped, the classifier is as it was before. Normalisation layers keep their
+        statistics. If no epoch improves on the model as it
         was, by the validation loss, it stays as it was. Temperature, prediction sets and gate
         belong to the weights as they were and are dropped, and the threshold is the parameter's:
         call `calibrate` afterwards.
@@ -335,21 +340,43 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
                 f"epochs: must be a whole number, 1 or more. Received: {epochs!r}"
             )
         parts = self._parts(X, y, groups, validation_data)
-        self.data_ = describe_data(X, validation_data, known=self.data_)
-        if epochs is None:
-            epochs = self.finetune_epochs or FINETUNE_EPOCHS
-        plan = self._plan("finetune", epochs)
-        self._train([plan], parts, checkpoint)
-        # They were fitted to the outputs and the features of the weights as they were.
-        self.rule_ = DecisionRule(
-            classes=self.rule_.classes,
-            negative_class=self.negative_class_,
-            threshold=float(self.threshold),
-        )
-        self.gate_ = None
-        self.explanation_ = EXPLANATION
-        self._forget()
+        with self._unchanged_on_failure():
+            self.data_ = describe_data(X, validation_data, known=self.data_)
+            if epochs is None:
+                epochs = self.finetune_epochs or FINETUNE_EPOCHS
+            plan = self._plan("finetune", epochs)
+            self._train([plan], parts, checkpoint)
+            # They were fitted to the outputs and the features of the weights as they were.
+            self.rule_ = DecisionRule(
+                classes=self.rule_.classes,
+                negative_class=self.negative_class_,
+                threshold=float(self.threshold),
+            )
+            self.gate_ = None
+            self.explanation_ = EXPLANATION
+            self._forget()
         return self
+
+    @contextlib.contextmanager
+    def _unchanged_on_failure(self) -> Iterator[None]:
+        """Leave the classifier as it was if a training in it fails or is stopped."""
+        before = self._learned()
+        model = before.get("model_")
+        weights = None if model is None else model.get_weights()
+        history = {name: list(row) for name, row in before.get("history_", {}).items()}
+        try:
+            yield
+        except BaseException:
+            for name in self._learned():
+                delattr(self, name)
+            vars(self).update(before)
+            if model is not None:
+                model.set_weights(weights)
+                self.history_ = history
+            raise
+
+    def _learned(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name.endswith("_")}
 
     def _plan(self, name: str, epochs: int) -> StagePlan:
         from mri_tumor.training.fitting import StagePlan
