@@ -95,6 +95,26 @@ def test_saving_over_a_model_replaces_it_and_over_anything_else_does_not(fitted,
     assert (other / "chapter-1.txt").read_text() == "years of work"
 
 
+def test_the_current_folder_is_refused_and_a_link_to_a_folder_stays_one(
+    fitted, tmp_path, monkeypatch
+):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(empty)
+    assert fitted.save(link) == link
+    assert link.is_symlink()
+    assert (empty / "metadata.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "link"]
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for place in (".", here):
+        with pytest.raises(BundleError, match="is the current folder"):
+            fitted.save(place)
+    assert list(here.iterdir()) == []
+
+
 def test_what_somebody_else_put_into_a_bundle_stays(fitted, saved):
     (saved / "notes").mkdir()
     (saved / "notes" / "why.txt").write_text("a good one")

@@ -53,13 +53,14 @@ def write_bundle(
     BundleError
         If something else than a bundle is there, or the folder cannot be written.
     """
-    target = Path(path)
-    check_target(target)
+    check_target(path)
+    # Behind a link lies what is exchanged; the link stays.
+    target = Path(path).resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
-        raise BundleError(f"{target}: cannot be written ({error.strerror}).") from error
+        raise BundleError(f"{path}: cannot be written ({error.strerror}).") from error
     try:
         if model is not None:
             model.save(scratch / MODEL)
@@ -74,20 +75,22 @@ def write_bundle(
         sync_tree(scratch)
         _replace(scratch, target)
     except OSError as error:
-        message = f"{target}: cannot be written ({error.strerror or error}). Nothing was changed."
+        message = f"{path}: cannot be written ({error.strerror or error}). Nothing was changed."
         raise BundleError(message) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return read_bundle(target)
+    return read_bundle(path)
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
+def check_target(path: str | os.PathLike[str], *, for_export: bool = False) -> None:
     """Refuse a place where no bundle can be written, before anything is computed for it.
 
     Parameters
     ----------
     path : str or path
         Folder to write.
+    for_export : bool, default=False
+        Refuse a model as well, which an export would replace, and which cannot be had back from it.
 
     Raises
     ------
@@ -98,6 +101,15 @@ def check_target(path: str | os.PathLike[str]) -> None:
     ours = not target.exists() or (target / METADATA).is_file()
     if not ours and not (target.is_dir() and not any(target.iterdir())):
         message = f"{target}: is there already and is no saved model. Choose another folder."
+        raise BundleError(message)
+    if target.exists() and target.resolve() == Path.cwd():
+        message = f"{target}: is the current folder, which cannot be exchanged. Give another one."
+        raise BundleError(message)
+    if for_export and (target / MODEL).exists():
+        message = (
+            f"{target}: holds a trained model, and an export would take its place. "
+            "Choose another folder."
+        )
         raise BundleError(message)
 
 

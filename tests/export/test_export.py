@@ -110,6 +110,18 @@ def test_metadata_says_what_answering_needs_and_how_far_it_agrees(saved, images,
         TumorClassifier.load(done.path)
 
 
+def test_an_export_never_takes_the_place_of_a_model(fitted, images, tmp_path):
+    model = fitted.save(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    with pytest.raises(BundleError, match="holds a trained model"):
+        export.export_model(model, model, calibration=images)
+    again = CliRunner().invoke(
+        commands, ["export", str(model), "--output", str(model), "--format", "litert"]
+    )
+    assert "holds a trained model" in str(again.exception)
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
 def test_nothing_is_written_when_too_many_labels_change(saved, images, tmp_path, monkeypatch):
     def wrong(format, model, original, ranges):
         hidden = model.get_layer("hidden")

@@ -69,7 +69,7 @@ def export(
     from mri_tumor.framework import load_quietly
 
     read_bundle(find_bundle(model))  # told before TensorFlow is loaded
-    check_target(output)
+    check_target(output, for_export=True)
     files = None if calibration is None else list(expand([calibration]))
     if files is not None and not files:
         raise ImageError(f"{calibration}: there is no image in this folder. Check the path.")

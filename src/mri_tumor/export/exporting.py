@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mri_tumor.answers.stored import GATE_FILE, read_gate, read_rule
 from mri_tumor.bundle import find_bundle, load_keras_model, read_bundle
-from mri_tumor.bundle_writing import write_bundle
+from mri_tumor.bundle_writing import check_target, write_bundle
 from mri_tumor.errors import ExportError, ParameterError
 from mri_tumor.explain.pooled_head import read_pooled_head
 from mri_tumor.export.agreement import Agreement, measure_agreement
@@ -96,7 +96,7 @@ def export_model(
     bundle_or_name : str or path
         Folder that `TumorClassifier.save` wrote, or the name of a model that ships.
     output : str or path
-        Folder to write; an older export there is replaced.
+        Folder to write; an older export there is replaced, a trained model is not.
     format : str, default="litert"
         One of `FORMATS`.
     calibration : paths, array or data set, optional
@@ -128,6 +128,7 @@ def export_model(
         raise ParameterError(f"max_changed: must be from 0 to 1. Received: {max_changed!r}")
     spec = format_spec(format)
     bundle = read_bundle(find_bundle(bundle_or_name))
+    check_target(output, for_export=True)
     settings = Preprocessing.from_dict(bundle.metadata["preprocessing"])
     rule = read_rule(bundle)
     model = load_keras_model(bundle)
