@@ -1,5 +1,7 @@
 """The estimator: learning, answering, the scikit-learn contract."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -166,6 +168,19 @@ def test_an_array_that_cannot_be_used_is_a_row_among_good_ones(fitted, unseen):
     first, second = (fitted.assess(unseen[0][k : k + 1])[0].probabilities for k in (0, 1))
     assert rows[2].probabilities == pytest.approx(second, abs=1e-6)
     assert rows[2].probabilities != pytest.approx(first, abs=1e-4)
+
+
+def test_a_tumour_of_unknown_kind_is_scored_right_whatever_kind_is_said(tiny, blob_images):
+    images = blob_images[0]
+    names = np.array(["glioma", "notumor", "pituitary"] * 8)
+    classifier = small(epochs=1).fit(images, names)
+    called = classifier.predict(images)
+    assert classifier.score(images, called) == 1
+    assert classifier.score(images, ["tumor"] * 24) == (called != "notumor").mean()
+    assert classifier.score(images, names) == (called == names).mean()
+    for label in ("Glioma?", "meningioma"):
+        with pytest.raises(DataError, match=re.escape(label)):
+            classifier.score(images, [label] * 24)
 
 
 def test_a_fit_that_fails_leaves_the_model_that_was_there(tiny, blob_images, tmp_path):
