@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mri_tumor.answers import DecisionRule, calibrate_rule
-from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.errors import BundleError, DataError, ParameterError
 from mri_tumor.evaluation import ConformalRule
 from mri_tumor.labels import BINARY, FOUR
 
@@ -31,6 +31,16 @@ def drawn(n=400, *, temperature=2.5, seed=0):
 def test_one_unit_is_the_probability_of_the_second_class():
     rows = TWO.probabilities(np.array([[0.9], [0.25]], np.float32))
     np.testing.assert_allclose(rows, [[0.1, 0.9], [0.75, 0.25]], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "row", [[np.nan] * 4, [np.inf, 0, 0, 0], [0, 0, 0, 0], [0.5, np.nan, 0, 0]]
+)
+def test_what_is_no_probability_is_no_answer(row):
+    with pytest.raises(BundleError, match="no probabilities"):
+        PLAIN.probabilities(np.array([[0.1, 0.2, 0.3, 0.4], row]))
+    with pytest.raises(BundleError, match="no probabilities"):
+        TWO.probabilities(np.array([[0.4], [np.nan]]))
 
 
 def test_the_temperature_divides_the_logits():

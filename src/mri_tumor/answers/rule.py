@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mri_tumor.assessment import Assessment, decide, make_assessment
-from mri_tumor.errors import DataError, MRITumorError, ParameterError
+from mri_tumor.errors import BundleError, DataError, MRITumorError, ParameterError
 from mri_tumor.evaluation.conformal import is_uncertain, prediction_sets
 from mri_tumor.evaluation.conformal_rule import ConformalRule
 from mri_tumor.evaluation.operating import OperatingPoint
@@ -77,11 +77,23 @@ class DecisionRule:
         -------
         ndarray of float64, shape (n, n_classes)
             Rows sum to 1.
+
+        Raises
+        ------
+        BundleError
+            If an output is no number, as of a damaged network.
         """
         rows = np.asarray(outputs, dtype=np.float64)
         if rows.shape[1] == 1:
             rows = np.concatenate([1 - rows, rows], axis=1)
-        rows /= rows.sum(axis=1, keepdims=True)
+        total = rows.sum(axis=1, keepdims=True)
+        if not (np.isfinite(total) & (total > 0)).all():
+            message = (
+                "The network gives outputs that are no probabilities (NaN, infinite or all zero): "
+                "its weights are damaged. Train it again, or take an earlier model."
+            )
+            raise BundleError(message)
+        rows = rows / total
         return apply_temperature(rows, self.temperature)
 
     def decide(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
