@@ -86,6 +86,52 @@ def test_an_ensemble_can_be_calibrated():
     assert statuses == {"ok", "uncertain"}
 
 
+class Brightest:
+    """Refuses pictures whose brightest value in the network's features is above a limit."""
+
+    n_features = 1
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def describe(self, image):
+        return np.zeros(1, np.float32)
+
+    def check_described(self, descriptions, features):
+        assert features.shape == (len(descriptions), self.n_features)
+        return [f"above {self.limit}" if one[0] > self.limit else "" for one in features]
+
+
+class Gated(Left):
+    """Its gate looks at the mean of the half of the picture that it answers by."""
+
+    def __init__(self, limit, columns=slice(0, 16)):
+        super().__init__(columns=columns)
+        self.limit = limit
+
+    def _answering(self, threshold=None):
+        own = super()._answering(threshold)
+
+        def network(values):
+            bright = values[:, :, self.columns, 0].mean(axis=(1, 2))
+            return *own.network(values), bright[:, None, None]
+
+        return replace(own, network=network, gate=Brightest(self.limit))
+
+
+def test_what_any_member_refuses_is_refused():
+    dim, left, right = picture(50, 60), picture(210, 10), picture(10, 220)
+    images = np.concatenate([dim, left, right])
+    gates = Gated(200), Gated(100, slice(16, 32))
+    for members in (gates, gates[::-1], (gates[0], Left(), gates[1])):
+        rows = Ensemble(members, views=("mirrored", "plain")).assess(images)
+        assert [row.status for row in rows] == ["ok", "refused", "refused"]
+        assert [row.message for row in rows[1:]] == ["above 200", "above 100"]
+    for members in ((Left(), gates[0]), (gates[0], Left())):
+        rows = Ensemble(members).assess(images)
+        assert [row.status for row in rows] == ["ok", "refused", "ok"]
+
+
 @pytest.mark.parametrize(
     ("members", "views", "message"),
     [

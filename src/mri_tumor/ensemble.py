@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mri_tumor.answers import Answering, PredictsFromImages
+from mri_tumor.answers.engine import gate_features
 from mri_tumor.calibrating import Calibrates
 from mri_tumor.errors import ParameterError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mri_tumor.answers.engine import Refuses
 
 View = Callable[["NDArray[np.uint8]"], "NDArray[np.uint8]"]
 
@@ -57,6 +60,10 @@ class Ensemble(PredictsFromImages, Calibrates):
     ------
     ParameterError
         If there is no member or no view, a view is unknown, or members do not fit together.
+
+    Notes
+    -----
+    What the gate of any member refuses is refused; members without a gate refuse nothing.
 
     Examples
     --------
@@ -104,23 +111,54 @@ class Ensemble(PredictsFromImages, Calibrates):
 
     def _answering(self, threshold: float | None = None) -> Answering:
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)
-        return replace(self._parts[0], network=self._network, rule=rule)
+        gates = [part.gate for part in self._parts if part.gate is not None]
+        gate = _Any(gates) if gates else None
+        return replace(self._parts[0], network=self._network, rule=rule, gate=gate)
 
     def _network(self, values: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-        """Return the mean of the calibrated rows, and what else the first member gives."""
+        """Return the mean of the calibrated rows, the first map, and what the gates look at."""
         rows: list[NDArray[np.float64]] = []
-        first: list[NDArray[Any]] | None = None
-        plain: list[NDArray[Any]] | None = None
+        maps: NDArray[Any] | None = None
+        features: list[NDArray[Any]] = []
+        seen = "plain" if "plain" in self.views else self.views[0]
         for part in self._parts:
             for view in self.views:
                 outputs, *others = part.network(np.ascontiguousarray(VIEWS[view](values)))
                 rows.append(part.rule.probabilities(outputs))
-                first = others if first is None else first
-                if view == "plain" and plain is None:
-                    plain = others
-        found = first if plain is None else plain
-        assert found is not None  # noqa: S101
-        return np.mean(rows, axis=0), *found
+                if view != seen:
+                    continue
+                maps = others[0] if maps is None else maps
+                if part.gate is not None and part.gate.n_features:
+                    features.append(gate_features(*others))
+        assert maps is not None  # noqa: S101
+        more = [np.concatenate(features, axis=1)[:, None]] if features else []
+        return np.mean(rows, axis=0), maps, *more
+
+
+class _Any:
+    """Refuses what any of several gates refuses; their features stand side by side."""
+
+    def __init__(self, gates: Sequence[Refuses]) -> None:
+        self.gates = gates
+
+    @property
+    def n_features(self) -> int:
+        return sum(gate.n_features for gate in self.gates)
+
+    def describe(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.gates[0].describe(image)
+
+    def check_described(
+        self, descriptions: NDArray[np.float32], features: NDArray[np.float32]
+    ) -> list[str]:
+        reasons = [""] * len(descriptions)
+        start = 0
+        for gate in self.gates:
+            own = features[:, start : start + gate.n_features]
+            start += gate.n_features
+            found = gate.check_described(descriptions, own)
+            reasons = [one or other for one, other in zip(reasons, found, strict=True)]
+        return reasons
 
 
 def _shifted(values: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:

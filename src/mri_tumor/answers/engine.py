@@ -30,8 +30,17 @@ if TYPE_CHECKING:
 Network = Callable[["NDArray[np.uint8]"], "Sequence[NDArray[Any]]"]
 
 
+def gate_features(maps: NDArray[Any], *more: NDArray[Any]) -> NDArray[Any]:
+    """Return what a gate looks at among a network's outputs, shape (n, channels)."""
+    return more[0][:, 0] if more else maps.mean(axis=(1, 2))
+
+
 class Refuses(Protocol):
     """Says of images why they are no brain MRI slices."""
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of the network that it looks at; 0 if it needs none."""
 
     def describe(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what it looks at in an image as it was read."""
@@ -118,7 +127,7 @@ class Answering:
                     outputs, maps, *more = self.network(batch.values)
                     rows = self.rule.probabilities(outputs)
                     if gate is not None:
-                        features = more[0][:, 0] if more else maps.mean(axis=(1, 2))
+                        features = gate_features(maps, *more)
                         described = np.stack(batch.descriptions)
                         reasons = tuple(gate.check_described(described, features))
                 yield Answered(batch=batch, rows=rows, reasons=reasons)

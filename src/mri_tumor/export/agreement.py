@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mri_tumor.answers.engine import gate_features
 from mri_tumor.errors import ExportError
 
 if TYPE_CHECKING:
@@ -149,8 +150,7 @@ def _refused(
     """Tell which images the gate refuses by a network's features."""
     if gate is None:
         return np.zeros(len(values), dtype=bool)
-    maps, *more = arrays[1:]
-    features = more[0][:, 0] if more else maps.mean(axis=(1, 2))
+    features = gate_features(*arrays[1:])
     # As it was prepared: how a picture is prepared is the same for both networks.
     described = np.stack([gate.describe(one[:, :, 0]) for one in values])
     return np.array([bool(reason) for reason in gate.check_described(described, features)])

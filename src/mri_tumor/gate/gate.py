@@ -111,6 +111,11 @@ class Gate:
         """
         return describe(image)
 
+    @property
+    def n_features(self) -> int:
+        """Number of pooled features of the network that it looks at; 0 where it has its limits only."""
+        return 0 if self.network is None else self.network.n_inputs - WIDTH
+
     def check_described(
         self, descriptions: NDArray[np.float32], features: NDArray[np.float32]
     ) -> list[str]:
@@ -137,10 +142,9 @@ class Gate:
         if self.network is None:
             return reasons
         features = check_features("features", features)
-        width = self.network.n_inputs - WIDTH
-        if features.shape[1] != width:
+        if features.shape[1] != self.n_features:
             message = (
-                f"Gate.check: the gate was fitted to {width} features. Received: "
+                f"Gate.check: the gate was fitted to {self.n_features} features. Received: "
                 f"{features.shape[1]}. A gate serves only the model that it was fitted with."
             )
             raise ParameterError(message)
