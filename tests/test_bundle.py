@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,7 +11,13 @@ import pytest
 
 from mri_tumor import bundle_writing
 from mri_tumor.backbones.registry import register_backbone, unregister_backbone
-from mri_tumor.bundle import Bundle, load_keras_model, read_bundle
+from mri_tumor.bundle import (
+    Bundle,
+    find_bundle,
+    load_keras_model,
+    packaged_bundle,
+    read_bundle,
+)
 from mri_tumor.bundle_writing import write_bundle
 from mri_tumor.classifier import TumorClassifier
 from mri_tumor.errors import BundleError
@@ -202,6 +209,14 @@ def test_a_folder_without_a_model_says_what_to_give(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BundleError, match=f"{name}.*no saved model"):
         TumorClassifier.load(tmp_path / name)
+
+
+def test_a_folder_called_like_a_model_that_ships_is_not_taken_for_it(tmp_path, monkeypatch):
+    (tmp_path / "brain-mri").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_bundle("brain-mri") == packaged_bundle("brain-mri")
+    for place in ("./brain-mri", tmp_path / "brain-mri", Path("brain-mri")):
+        assert find_bundle(place).resolve() == tmp_path / "brain-mri"
 
 
 def test_no_model_of_that_name_ships():

@@ -78,19 +78,21 @@ def packaged_bundle(name: str) -> Path:
     >>> packaged_bundle("brain-mri").name
     'brain-mri'
     """
-    root = Path(__file__).parent / "weights"
-    known = sorted(path.parent.name for path in root.glob(f"*/{METADATA}"))
+    known = _packaged()
     if name not in known:
         message = (
             f"No model named {name!r} ships with the library.{suggestion(name, known)} Known: "
             f"{', '.join(known)}. A folder in this one is given as ./{name}."
         )
         raise BundleError(message)
-    return root / name
+    return known[name]
 
 
 def find_bundle(name: str | os.PathLike[str]) -> Path:
     """Return the folder of a model given by its place, or by the name it ships under.
+
+    A name that ships means the one that ships, whatever lies in the current folder: a folder of
+    that name is given as ``./brain-mri``.
 
     Parameters
     ----------
@@ -114,10 +116,18 @@ def find_bundle(name: str | os.PathLike[str]) -> Path:
     >>> str(find_bundle("models/mine"))
     'models/mine'
     """
+    if isinstance(name, str) and name in (known := _packaged()):
+        return known[name]
     path = Path(name)
     if path.exists() or len(path.parts) > 1:
         return path
     return packaged_bundle(str(name))
+
+
+def _packaged() -> dict[str, Path]:
+    """Return the folders of the models that ship, by name."""
+    root = Path(__file__).parent / "weights"
+    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{METADATA}"))}
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
