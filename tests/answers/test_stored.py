@@ -1,5 +1,6 @@
 """A gate travels with the weights, and refuses on the other side as it did here."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,15 @@ def test_a_gate_that_was_changed_is_found_out(gated):
     with (path / "gate.npz").open("ab") as file:
         file.write(b"more")
     with pytest.raises(BundleError, match=r"gate\.npz"):
+        TumorClassifier.load(path)
+
+
+def test_a_gate_without_a_hash_is_not_read(gated):
+    _, path = gated
+    content = json.loads((path / "metadata.json").read_text())
+    del content["files"]["gate.npz"]
+    (path / "metadata.json").write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=r"gate\.npz is none of its files"):
         TumorClassifier.load(path)
 
 

@@ -62,6 +62,10 @@ def read_gate(bundle: Bundle) -> Gate | None:
     settings = bundle.metadata.get("gate")
     if settings is None:
         return None
+    if GATE_FILE not in bundle.metadata["files"]:
+        raise _broken(
+            bundle, BundleError(f"it names a gate, and {GATE_FILE} is none of its files")
+        )
     try:
         with np.load(bundle.path / GATE_FILE, allow_pickle=False) as stored:
             return Gate.from_stored(settings, {name: stored[name] for name in stored.files})
