@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -141,6 +142,7 @@ def _explain_volume(  # noqa: PLR0917
     """Draw slices across a volume, those that decided among them; say where the evidence peaks."""
     from PIL import Image
 
+    from mri_tumor.errors import ImageError
     from mri_tumor.explain.sheets import sheet
 
     start, end = row["decided_by"]
@@ -148,17 +150,20 @@ def _explain_volume(  # noqa: PLR0917
     spread = {round(at * (count - 1) / (_SHOWN - 1)) for at in range(_SHOWN)}
     run = range(start, min(end, start + _SHOWN - 1) + 1)
     wanted = sorted(spread.union(run) if count > _SHOWN else range(count))
-    heatmaps: list[Heatmap] = []
+    heatmaps: dict[int, Heatmap] = {}
     assert scan.open is not None  # noqa: S101
     with scan.open() as volume:
         for at in wanted:
-            heatmaps += classifier.explain([volume[at]], target=target, method=method)
-    middle = heatmaps[wanted.index(run[len(run) // 2])]
-    found: dict[str, Any] = {"target": middle.target, "peak": _peak(middle)}
-    found["peak_slice"] = run[len(run) // 2]
+            # A slice that cannot be read decided nothing.
+            with suppress(ImageError):
+                heatmaps[at] = classifier.explain([volume[at]], target=target, method=method)[0]
+    decided = [at for at in run if at in heatmaps]
+    middle = decided[len(decided) // 2]
+    found: dict[str, Any] = {"target": heatmaps[middle].target, "peak": _peak(heatmaps[middle])}
+    found["peak_slice"] = middle
     if picture is not None:
-        captions = [f"slice {at}{' *' if at in run else ''}" for at in wanted]
-        pixels = sheet(heatmaps, captions=captions, side_by_side=False)
+        captions = [f"slice {at}{' *' if at in run else ''}" for at in heatmaps]
+        pixels = sheet(list(heatmaps.values()), captions=captions, side_by_side=False)
         Image.fromarray(pixels).save(picture)
         found["picture"] = str(picture)
     return found
