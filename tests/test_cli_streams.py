@@ -8,6 +8,7 @@ import pytest
 from click.exceptions import Abort
 from click.testing import CliRunner
 from PIL import Image
+from scan_samples import dicom
 
 from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages
 from mri_tumor.cli import explain as explaining
@@ -118,6 +119,61 @@ def test_rows_on_the_screen(tree):
     assert text.stderr.splitlines()[-2].startswith("25 images, 1 without an answer.")
 
 
+def series(folder, places, *, uid="1.2.3"):
+    """Write slices of a series; each is as bright as its place says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for at in places:
+        pixels = np.full((32, 40), 10 * at + 10, np.uint8)
+        (folder / f"{uid}-{at}.dcm").write_bytes(
+            dicom(
+                pixels, SeriesInstanceUID=uid, SOPInstanceUID=f"{uid}.{at}", InstanceNumber=at,
+                ImagePositionPatient=[0.0, 0.0, 5.0 * at],
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0], PixelSpacing=[1.0, 1.0],
+            )
+        )  # fmt: skip
+
+
+def rows_in(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_series_that_grew_keeps_its_rows_and_is_told(tmp_path):
+    scans, output = tmp_path / "scans", tmp_path / "a.jsonl"
+    series(scans / "two", range(2))
+    series(scans / "one", range(1))
+    command = ("predict", scans, "--output", output)
+    run(*command)
+    before = output.read_bytes()
+    assert [row.get("kind") for row in rows_in(output)] == [None, "slice", "slice", "volume"]
+    run(*command, "--resume")
+    assert output.read_bytes() == before
+    # A slice more in each: of neither a row is doubled, and both are named.
+    series(scans / "two", [2])
+    series(scans / "one", [1])
+    result = run(*command, "--resume")
+    assert output.read_bytes() == before
+    for name in ("one", "two"):
+        assert f"{name}: has other slices than when its rows were written" in result.stderr
+    # What is new is answered for, and a second series renames the first, which is not asked again.
+    series(scans / "new", range(3))
+    (scans / "two" / "1.2.3-2.dcm").unlink()
+    series(scans / "two", range(3), uid="1.2.4")
+    result = run(*command, "--resume")
+    assert output.read_bytes().startswith(before)
+    added = rows_in(output)[4:]
+    assert [row["file"] for row in added if row.get("kind") == "volume"] == [
+        str(scans / "new"), f"{scans / 'two'} [series 1]",
+    ]  # fmt: skip
+    assert len(added) == 8
+    assert "two" not in result.stderr
+
+
+def test_a_plane_is_one_of_the_settings(tree, tmp_path):
+    run("predict", tree, "--output", tmp_path / "a.csv")
+    with pytest.raises(CheckpointError, match="plane None, and now it is 'coronal'"):
+        run("predict", tree, "--output", tmp_path / "a.csv", "--plane", "coronal", "--resume")
+
+
 def test_an_output_is_not_written_over(tree, tmp_path):
     run("predict", tree, "--output", tmp_path / "a.jsonl")
     with pytest.raises(CheckpointError, match="--resume"):
@@ -139,3 +195,16 @@ def test_a_volume_is_explained_by_one_picture(tree, tmp_path):
     picture = np.asarray(Image.open(rows[0]["picture"]))
     assert picture.shape[1] > 3 * 50
     assert len(list((tmp_path / "maps").iterdir())) == 2
+
+
+def test_a_damaged_slice_is_left_out_of_a_picture(tmp_path):
+    series(tmp_path / "scans" / "a", range(5))
+    series(tmp_path / "scans" / "b", range(2))
+    bad = tmp_path / "scans" / "a" / "1.2.3-2.dcm"
+    bad.write_bytes(bad.read_bytes()[:-500])
+    command = ("explain", tmp_path / "scans", "--method", "grad_cam", "--json")
+    result = run(*command, "--output", tmp_path / "maps")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["peak_slice"] for row in rows] == [4, 1]
+    four, two = (np.asarray(Image.open(row["picture"])).size for row in rows)
+    assert four > two

@@ -121,6 +121,7 @@ class AnswerTable:
         self.counts: Counter[str] = Counter()
         self.resumed = 0
         self._done: Counter[bytes] = Counter()
+        self._owners: dict[bytes, bytes] = {}
         self._stack = contextlib.ExitStack()
         self._synced = time.monotonic()
 
@@ -135,24 +136,46 @@ class AnswerTable:
     def __exit__(self, *_details: object) -> None:
         self._stack.close()
 
-    def take_back(self, name: str) -> bool:
+    def take_back(self, name: str, files: Sequence[str] = ()) -> bool:
         """Say whether an input has its rows already; of two with one name, each counts once.
 
         Parameters
         ----------
         name : str
             What the file or the volume is called.
+        files : sequence of str
+            Of a series its files: with others it is another one, and with these the same
+            whatever it is called.
 
         Returns
         -------
         bool
             True if an earlier run finished it.
         """
-        key = _key(self.format.file_cell(name))
-        if self._done.get(key, 0) == 0:
-            return False
-        self._done[key] -= 1
-        return True
+        # What could not be opened has one row, by its name.
+        for key in (self._unit(name, files), self._unit(name)):
+            if self._done.get(key, 0):
+                self._done[key] -= 1
+                return True
+        return False
+
+    def has_part_of(self, name: str, files: Sequence[str] = ()) -> bool:
+        """Say whether a file of an input has a row in a unit that was not taken back.
+
+        So it is where slices came into a series, or left it, after its rows were written.
+
+        Parameters
+        ----------
+        name, files
+            As in `take_back`.
+
+        Returns
+        -------
+        bool
+            True if the input's rows would double some that are there.
+        """
+        keys = (self._unit(file) for file in files or (name,))
+        return any(self._done.get(self._owners.get(key, key), 0) for key in keys)
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add rows; they are in the operating system's hands when this returns.
@@ -222,13 +245,25 @@ class AnswerTable:
     def _scan(self) -> int:
         """Read what is whole; return where it ends, in bytes."""
         whole = 0
+        files: list[str] = []
         for row, end in self.format.rows(self.working):
-            if row.get("kind", "image") != "slice":
-                self._done[_key(self.format.file_cell(row["file"]))] += 1
-                self.counts[row["status"]] += 1
-                self.resumed += 1
-                whole = end
+            files.append(row["file"])
+            if row.get("kind", "image") == "slice":
+                continue
+            name = files.pop()
+            unit = self._unit(name, files)
+            self._done[unit] += 1
+            self._owners.update((self._unit(file), unit) for file in files if file != name)
+            self.counts[row["status"]] += 1
+            self.resumed += 1
+            whole, files = end, []
         return whole
+
+    def _unit(self, name: str, files: Sequence[str] = ()) -> bytes:
+        """Return the key of an input: its name, or the files of a series."""
+        own = self.format.file_cell(name)
+        cells = {self.format.file_cell(file) for file in files} - {own}
+        return _key("\0".join(sorted(cells)) if cells else own)
 
     def _check_report(self) -> None:
         try:

@@ -117,7 +117,10 @@ def predict(
         if output is None:
             counts = _to_screen(scans, model, threshold, as_json)
         else:
-            counts = _to_file(scans, paths, model, output, threshold, resume, as_json)
+            decided_by = {"threshold": threshold, "plane": plane}
+            counts = _to_file(
+                scans, paths, model, output, decided_by, left_out, resume=resume, as_json=as_json
+            )
     for reason in left_out[:_SHOWN]:
         click.echo(f"left out: {reason}", err=True)
     if len(left_out) > _SHOWN:
@@ -147,7 +150,9 @@ def _to_file(  # noqa: PLR0917
     inputs: tuple[Path, ...],
     model: str,
     output: Path,
-    threshold: float | None,
+    decided_by: dict[str, Any],
+    left_out: list[str],
+    *,
     resume: bool,
     as_json: bool,
 ) -> Counter[str]:
@@ -155,7 +160,7 @@ def _to_file(  # noqa: PLR0917
     from mri_tumor.progress import progress_bar
 
     check_output(output)
-    settings = {**_identity(model), "threshold": threshold}
+    settings = {**_identity(model), **decided_by}
     predictor = load_predictor(model)
     classes = [str(name) for name in predictor.classes_]
     with AnswerTable(output, settings, classes, resume=resume) as table:
@@ -166,7 +171,8 @@ def _to_file(  # noqa: PLR0917
                 _count_behind(inputs, advance)
                 advance(table.resumed)
                 tell = _Log(table)
-                for rows in predictor.assess_scans(_left(scans, table), threshold=threshold):
+                left = _left(scans, table, left_out)
+                for rows in predictor.assess_scans(left, threshold=decided_by["threshold"]):
                     table.write(rows)
                     advance(1)
                     tell()
@@ -222,8 +228,20 @@ def _found(inputs: tuple[Path, ...], plane: Any, left_out: list[str]) -> Iterato
     return chain([first], scans)
 
 
-def _left(scans: Iterator[Scan], table: AnswerTable) -> Iterator[Scan]:
-    return (scan for scan in scans if not table.take_back(scan.name))
+def _left(scans: Iterator[Scan], table: AnswerTable, left_out: list[str]) -> Iterator[Scan]:
+    """Yield what has no rows yet; of a series that changed the rows stay as they are."""
+    from mri_tumor.images.messages import shown
+
+    for scan in scans:
+        if table.take_back(scan.name, scan.files):
+            continue
+        if table.has_part_of(scan.name, scan.files):
+            left_out.append(
+                f"{shown(scan.name)}: has other slices than when its rows were written, and they "
+                "stay. Predict it into another output."
+            )
+            continue
+        yield scan
 
 
 def _identity(model: str) -> dict[str, str]:

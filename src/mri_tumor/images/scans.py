@@ -13,7 +13,7 @@ from mri_tumor.images.listing import list_images
 from mri_tumor.images.options import Plane, ReadOptions
 from mri_tumor.images.quiet import quiet_decoders
 from mri_tumor.images.reading import is_volume, read_image, read_volume
-from mri_tumor.images.series import series_of
+from mri_tumor.images.series import Series, series_of
 from mri_tumor.images.sniffing import HEAD, sniff
 from mri_tumor.images.stream import Picture
 
@@ -66,11 +66,14 @@ class Scan:
         Opens the volume; None for an image.
     read : callable or None
         Reads the image, where its name is not its path.
+    files : tuple of str
+        Of a series in a folder its files, in the order of the slices.
     """
 
     name: str
     open: Callable[[], Volume] | None = None
     read: Callable[[], NDArray[np.uint8]] | None = None
+    files: tuple[str, ...] = ()
 
     def pictures(self) -> Iterator[Picture]:
         """Yield the image, or the slices of the volume; one that cannot be opened as itself."""
@@ -193,14 +196,14 @@ def uploaded_scans(
 
 
 def _uploaded_series(files: Sequence[Upload], limits: dict[str, int]) -> Iterator[Scan]:
-    volumes: list[Callable[[], Volume]] = []
+    volumes: list[Series] = []
     loose = list(files)
     if 1 < len(files) <= MAX_SERIES_FILES:
         with quiet_decoders():
             options = ReadOptions(in_memory=True, **limits)  # type: ignore[arg-type]
             volumes, loose = series_of(files, options, name="the series")
     for number, volume in enumerate(volumes):
-        yield Scan("series" if len(volumes) == 1 else f"series {number + 1}", volume)
+        yield Scan("series" if len(volumes) == 1 else f"series {number + 1}", volume.open)
     yield from (_upload(upload, "DICOM", None, limits) for upload in loose)
 
 
@@ -227,14 +230,14 @@ def _in_tree(root: Path, plane: Plane | None, on_skip: Skip | None) -> Iterator[
 
 
 def _series_and_loose(folder: Path, files: list[Path]) -> Iterator[Scan]:
-    volumes: list[Callable[[], Volume]] = []
+    volumes: list[Series] = []
     loose = files
     if 1 < len(files) <= MAX_SERIES_FILES:
         with quiet_decoders():
             volumes, loose = series_of(files, ReadOptions(), name=str(folder))
     for number, volume in enumerate(volumes):
         name = str(folder) if len(volumes) == 1 else f"{folder} [series {number}]"
-        yield Scan(name, volume)
+        yield Scan(name, volume.open, files=volume.files)
     yield from (_alone(path, "DICOM", None) for path in loose)
 
 

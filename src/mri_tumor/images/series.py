@@ -97,9 +97,25 @@ def open_series(folder: Path, options: ReadOptions) -> Volume:
     return _as_volume(ordered, options, name)
 
 
+@dataclass(frozen=True)
+class Series:
+    """The files of a volume, and what opens it.
+
+    Parameters
+    ----------
+    files : tuple of str
+        In the order of the slices.
+    open : callable
+        Reads what the volume needs besides its slices.
+    """
+
+    files: tuple[str, ...]
+    open: Callable[[], Volume]
+
+
 def series_of(
     files: Iterable[File], options: ReadOptions, *, name: str
-) -> tuple[list[Callable[[], Volume]], list[File]]:
+) -> tuple[list[Series], list[File]]:
     """Put the DICOM files of a folder together to volumes, as far as they go together.
 
     Parameters
@@ -113,8 +129,8 @@ def series_of(
 
     Returns
     -------
-    volumes : list of callable
-        Each opens a series of two images or more, ordered by SeriesNumber.
+    volumes : list of Series
+        Each of two images or more, ordered by SeriesNumber.
     loose : list of Path or Upload
         Files that are part of none: damaged ones, those of several frames, further copies.
     """
@@ -132,14 +148,15 @@ def series_of(
         if item.instance:
             seen.add(item.instance)
         groups[item.series].append(item)
-    volumes: list[Callable[[], Volume]] = []
+    volumes: list[Series] = []
     for group in sorted(groups.values(), key=lambda group: (group[0].number, group[0].path)):
         try:
             ordered = _in_order(group, options, name) if len(group) > 1 else []
         except ImageError:
             ordered = []
         if ordered:
-            volumes.append(partial(_as_volume, ordered, options, name))
+            paths = tuple(str(item.path) for item in ordered)
+            volumes.append(Series(paths, partial(_as_volume, ordered, options, name)))
         else:
             loose += [item.path for item in group]
     return volumes, sorted(loose)
