@@ -153,6 +153,43 @@ def test_sixteen_bits_are_windowed_from_minimum_to_the_999th_permille(kind):
     assert pair[1, 0] == 0
 
 
+def deep_png(colour_type, values):
+    """Write 16-bit values, shape (h, w, channels), which Pillow cannot."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, colour_type, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        data += struct.pack(">I", len(body)) + name + body
+        data += struct.pack(">I", zlib.crc32(name + body))
+    return data
+
+
+def deep_tiff(values):
+    """Write 16-bit RGB, shape (h, w, 3)."""
+    height, width, _ = values.shape
+    pixels = values.astype("<u2").tobytes()
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, 1, 14), (277, 3, 1, 3), (278, 3, 1, height), (279, 4, 1, len(pixels))]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    start = 14 + len(pixels)
+    head = struct.pack("<2sHI3H", b"II", 42, start, 16, 16, 16)
+    return head + pixels + struct.pack("<H", len(tags)) + directory + b"\0" * 4
+
+
+def test_several_channels_of_sixteen_bits_are_refused_and_one_is_not():
+    # A scan of 12 bits: its upper bytes are 16 grey levels.
+    values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    np.testing.assert_array_equal(
+        read_image(deep_png(0, values[..., None])), read_image(saved(values, "PNG"))
+    )
+    for colour_type, channels in ((2, 3), (4, 2), (6, 4)):
+        data = deep_png(colour_type, np.repeat(values[..., None], channels, axis=2))
+        with pytest.raises(ImageError, match="several channels of 16 bits"):
+            read_image(data)
+    with pytest.raises(ImageError, match="several channels of 16 bits"):
+        read_image(deep_tiff(np.repeat(values[..., None], 3, axis=2)))
+
+
 def test_constant_deep_images_are_black():
     assert not read_image(saved(np.full((20, 20), 700, np.uint16), "PNG")).any()
 

@@ -143,6 +143,13 @@ def _count(image: Image.Image, name: str) -> int:
 def _grey_page(image: Image.Image, *, name: str, window: Window, max_pixels: int) -> Grey:
     # Pages may differ in size.
     check_pixels(image.size, name=name, max_pixels=max_pixels)
+    if image.mode not in _DEEP and any(";16" in str(tile[3]) for tile in image.tile):
+        # Pillow would keep the upper byte of each: of a scan of 12 bits 16 grey levels.
+        raise refusal(
+            name,
+            "has several channels of 16 bits, which cannot be read without loss",
+            "Save it with one channel of 16 bits (grey), or with 8 bits",
+        )
     image.load()
     return _to_grey(_upright(image), name=name, window=window)
 
