@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import tarfile
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +16,10 @@ from PIL import Image
 from mri_tumor import make_phantoms, runtime
 from mri_tumor.errors import BundleError, CheckpointError, ImageError, ParameterError
 from mri_tumor.images.scans import find_scans
-from mri_tumor.scale import score_dataset, scoring
+from mri_tumor.scale import places, score_dataset, scoring
 from mri_tumor.scale.manifest import Manifest
 from mri_tumor.scale.parts import Part, find_parts
+from mri_tumor.scale.places import list_url, read_url
 
 
 def png(image):
@@ -277,6 +279,47 @@ def test_urls_are_read_by_fsspec(pictures, scored, tmp_path):
     assert rows(tmp_path / "folder")[0]["file"] == "memory:///bucket/deep/broken.png"
     assert len(rows(tmp_path / "pattern")) == 5
     assert report.counts == {"error": 1}
+
+
+def test_files_of_an_archive_or_a_host_keep_it_in_their_names(pictures, tmp_path, monkeypatch):
+    pytest.importorskip("fsspec")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        for name, data in pictures.items():
+            file.writestr(f"inner/{name}", data)
+    within = f"::file://{tmp_path}/all.zip"
+    for url in (f"zip://{within}", f"zip://inner{within}", f"zip://inner/*.png{within}"):
+        found = list(list_url(url, shards=frozenset()))
+        assert found == [f"zip://inner/{name}{within}" for name in sorted(pictures)]
+        assert [read_url(one) for one in found] == [pictures[name] for name in sorted(pictures)]
+    # A cache in front of a folder, and a server whose names lack its own.
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.png").write_bytes(pictures["noise.png"])
+    url = f"simplecache::file://{tmp_path}/folder"
+    (found,) = list_url(url, shards=frozenset())
+    assert found == f"{url}/a.png"
+    assert read_url(found) == pictures["noise.png"]
+
+    class Server:
+        protocol = ("sftp", "ssh")
+
+        def isdir(self, path):
+            return path == "/data"
+
+        def ls(self, path, detail):
+            return [{"name": "/data/a.png", "type": "file"}]
+
+    monkeypatch.setattr(places, "_system", lambda _url: (Server(), "/data"))
+    assert list(list_url("ssh://me@host:22/data", shards=frozenset())) == [
+        "ssh://me@host:22/data/a.png"
+    ]
+
+
+def test_a_mistyped_input_leaves_the_output_free(archive, scored, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError):
+        score_dataset(tmp_path / "empty", tmp_path / "out", part_size=2)
+    assert score_dataset(archive, tmp_path / "out", part_size=2).rows == 7
+    assert table(tmp_path / "out").equals(table(scored))
 
 
 # -- parts ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from mri_tumor.errors import CheckpointError
+from mri_tumor.errors import CheckpointError, MRITumorError
 from mri_tumor.files import only_one, sync_folder, write_whole
 
 if TYPE_CHECKING:
@@ -73,7 +73,13 @@ class Manifest:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *_details: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
+        refused = kind is not None and issubclass(kind, MRITumorError)
+        own = {_LOCK, RUN, MANIFEST}
+        if refused and own.issuperset(path.name for path in self.folder.iterdir()):
+            # Nothing was scored: a corrected command may use the folder.
+            for name in (RUN, MANIFEST):
+                (self.folder / name).unlink(missing_ok=True)
         self._stack.close()
 
     def left(self, parts: Iterable[Part]) -> Iterator[Part]:

@@ -57,9 +57,9 @@ def list_url(url: str, *, shards: frozenset[str]) -> Iterator[str]:
     system, path = _system(url)
     try:
         if any(sign in path for sign in "*?["):
-            yield from (system.unstrip_protocol(one) for one in sorted(system.glob(path)))
+            yield from (_full(system, url, one) for one in sorted(system.glob(path)))
         elif system.isdir(path):
-            yield from _walk(system, path, shards)
+            yield from (_full(system, url, one) for one in _walk(system, path, shards))
         else:
             yield url
     except (OSError, ValueError) as error:
@@ -95,7 +95,10 @@ def open_place(name: str) -> IO[bytes]:
     try:
         if is_url(name):
             system, path = _system(name)
-            return system.open(path, "rb")  # type: ignore[no-any-return]
+            stream = system.open(path, "rb")
+            # An archive is closed with its file system, which must live as long as the stream.
+            stream.file_system = system
+            return stream  # type: ignore[no-any-return]
         return open(name, "rb")  # noqa: PTH123 - a name may hold what a Path would change
     except MissingExtraError:
         raise
@@ -119,8 +122,33 @@ def _walk(system: Any, path: str, shards: frozenset[str]) -> Iterator[str]:
             if entry["type"] == "directory":
                 below.append(name)
             elif name.lower().endswith(endings):
-                yield system.unstrip_protocol(name)
+                yield name
         pending += reversed(below)
+
+
+def _full(system: Any, url: str, name: str) -> str:
+    """Return the URL of a file by the URL of the folder it is in, and its name in the file system.
+
+    fsspec's own `unstrip_protocol` leaves out the archive that the folder is in, and the host.
+    """
+    first, chained, rest = url.partition("::")
+    scheme, has_path, place = first.partition("://")
+    if chained and has_path:
+        return f"{scheme}://{name.lstrip('/')}::{rest}"
+    if chained:
+        # A cache in front of another file system, whose names it takes.
+        return f"{first}::{_full(system, rest, name)}"
+    host = place.partition("/")[0]
+    if host and name.startswith("/") and scheme != "memory":
+        return f"{scheme}://{host}{name}"
+    if has_path and scheme not in _protocols(system):
+        return f"{scheme}://{name}"
+    return str(system.unstrip_protocol(name))
+
+
+def _protocols(system: Any) -> tuple[str, ...]:
+    own = system.protocol
+    return (own,) if isinstance(own, str) else tuple(own)
 
 
 def _system(url: str) -> tuple[Any, str]:
