@@ -80,14 +80,17 @@ def test_metadata_says_what_a_model_is(saved):
     assert content["versions"].keys() >= {"mri-tumor", "keras", "tensorflow"}
 
 
-def test_paths_of_this_machine_are_not_kept(tiny, blob_images, tmp_path):
+@pytest.mark.parametrize("kind", [Path, str])
+def test_paths_of_this_machine_are_not_kept(tiny, blob_images, tmp_path, kind):
     backbone = tiny.builder((64, 64, 3), None)
     weights = tmp_path / "of-a-patient" / "w.weights.h5"
     weights.parent.mkdir()
     backbone.save_weights(weights)
-    clf = TumorClassifier("tiny", weights=weights, epochs=1, augmentation=None).fit(*blob_images)
+    clf = TumorClassifier("tiny", weights=kind(weights), epochs=1, augmentation=None)
+    clf.fit(*blob_images)
     text = (clf.save(tmp_path / "model") / "metadata.json").read_text()
     assert "of-a-patient" not in text
+    assert '"weights": "w.weights.h5"' in text
 
 
 def test_saving_over_a_model_replaces_it_and_over_anything_else_does_not(fitted, saved, tmp_path):

@@ -369,7 +369,7 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         except BaseException:
             for name in self._learned():
                 delattr(self, name)
-            vars(self).update(before)
+            self.__dict__.update(before)
             if model is not None:
                 model.set_weights(weights)
                 self.history_ = history

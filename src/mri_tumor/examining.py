@@ -133,7 +133,7 @@ class Examines:
         images, labels = labelled(X, y)
         allowed, called = (
             encode(names, self.classes_, self.negative_class_)
-            for names in (labels, self.predict(images))
+            for names in (labels, list(self.predict(images)))
         )
         several = allowed.shape[1] > 1
         right = (allowed * called).any(axis=1) if several else (allowed == called)[:, 0]

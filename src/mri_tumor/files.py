@@ -57,7 +57,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Parameters
     ----------
     path : Path
-        The file; an older one is replaced.
+        The file; an older one is replaced. What is no file, such as a terminal, is written to.
     write : callable
         Writes its content to an open binary file.
 
@@ -66,6 +66,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     OSError
         If it cannot be written. What was there before is still there.
     """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            write(file)
+        return
+    path = path.resolve()
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb") as file:

@@ -174,7 +174,7 @@ def _plain_parameters(classifier: TumorClassifier) -> dict[str, Any]:
             plain[name] = classifier.backbone_.name
         elif name == "cache":
             plain[name] = bool(value)  # its place is that of one machine
-        elif isinstance(value, os.PathLike):
+        elif isinstance(value, os.PathLike) or (name == "weights" and isinstance(value, str)):
             # The place of a file on one machine says nothing on another, and may name a person.
             plain[name] = Path(value).name
         elif value is None or isinstance(value, (str, int, float, bool)):

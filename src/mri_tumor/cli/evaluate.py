@@ -105,6 +105,7 @@ def evaluate(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakWarning)  # told above
         report = classifier.evaluate(dataset, threshold=threshold)
+    from mri_tumor.files import write_whole
     from mri_tumor.reporting import describe_decisions, report_content
 
     found: dict[str, Any] = {
@@ -118,7 +119,8 @@ def evaluate(
         "left_out": [{"file": one.path, "reason": one.reason} for one in dataset.problems],
     }
     if output:
-        output.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(found, indent=2, allow_nan=False) + "\n"
+        write_whole(output, lambda file: file.write(text.encode()))
     if page:
         from mri_tumor.evaluation import write_html_report
 

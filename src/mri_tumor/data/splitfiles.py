@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from mri_tumor.data.splits import SPLITS
 from mri_tumor.errors import DataError
+from mri_tumor.files import write_whole
 
 #: Version of the format; a reader refuses newer ones.
 SPLIT_FORMAT = 1
@@ -82,7 +83,7 @@ def write_split(path: str | os.PathLike[str], dataset: Images) -> None:
     images = ",\n".join(json.dumps(image) for image in document.pop("images"))  # type: ignore[attr-defined]
     text = json.dumps(document)[:-1] + f', "images": [\n{images}\n]}}\n'
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(Path(path), lambda file: file.write(text.encode()))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
 

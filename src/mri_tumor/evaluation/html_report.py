@@ -1,8 +1,6 @@
 """One HTML file with everything a reader of a result needs, and the same as JSON."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from html import escape
 from os import PathLike
@@ -26,6 +24,7 @@ from mri_tumor.evaluation.html_sections import (
 )
 from mri_tumor.evaluation.render import NOTICE
 from mri_tumor.evaluation.report import EvaluationReport
+from mri_tumor.files import write_whole
 
 FORMAT = 1
 
@@ -196,15 +195,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(path, lambda file: file.write(text.encode()))
     except OSError as error:
         msg = f"{path}: the report cannot be written: {error.strerror or error}"
         raise DataError(msg) from error

@@ -11,6 +11,7 @@ from mri_tumor.evaluation import answers, render, storage
 from mri_tumor.evaluation.drawing import Drawing
 from mri_tumor.evaluation.inputs import ScoredImages
 from mri_tumor.evaluation.points import adjusted_values
+from mri_tumor.files import write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +229,7 @@ class EvaluationReport(Drawing):
             See `to_dict`.
         """
         text = self.to_json(include_images=include_images) + "\n"
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(Path(path), lambda file: file.write(text.encode()))
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "EvaluationReport":

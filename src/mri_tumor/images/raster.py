@@ -143,7 +143,9 @@ def _count(image: Image.Image, name: str) -> int:
 def _grey_page(image: Image.Image, *, name: str, window: Window, max_pixels: int) -> Grey:
     # Pages may differ in size.
     check_pixels(image.size, name=name, max_pixels=max_pixels)
-    if image.mode not in _DEEP and any(";16" in str(tile[3]) for tile in image.tile):
+    if image.mode not in _DEEP and any(
+        ";16" in str(tile[3]) for tile in getattr(image, "tile", [])
+    ):
         # Pillow would keep the upper byte of each: of a scan of 12 bits 16 grey levels.
         raise refusal(
             name,
