@@ -218,6 +218,8 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
     ) -> TumorClassifier:
         """Train a fresh model: the head, and the last layers if `finetune_epochs` is set.
 
+        If it fails or is stopped, the classifier is as it was before.
+
         Parameters
         ----------
         X : paths, array or data set
@@ -308,9 +310,9 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
     ) -> TumorClassifier:
         """Go on training with the last layers of the backbone open, at a lower rate.
 
-        If it fails or is stopped, the classifier is as it was before. Normalisation layers keep their
-        statistics. If no epoch improves on the model as it
-        was, by the validation loss, it stays as it was. Temperature, prediction sets and gate
+        If it fails or is stopped, the classifier is as it was before. Normalisation layers keep
+        their statistics. If no epoch improves on the model as it was, by the validation loss, it
+        stays as it was. Temperature, prediction sets and gate
         belong to the weights as they were and are dropped, and the threshold is the parameter's:
         call `calibrate` afterwards.
 
