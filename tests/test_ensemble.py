@@ -124,7 +124,7 @@ def test_what_any_member_refuses_is_refused():
     images = np.concatenate([dim, left, right])
     gates = Gated(200), Gated(100, slice(16, 32))
     for members in (gates, gates[::-1], (gates[0], Left(), gates[1])):
-        rows = Ensemble(members, views=("mirrored", "plain")).assess(images)
+        rows = Ensemble(members, views=("mirrored", "plain", "plain")).assess(images)
         assert [row.status for row in rows] == ["ok", "refused", "refused"]
         assert [row.message for row in rows[1:]] == ["above 200", "above 100"]
     for members in ((Left(), gates[0]), (gates[0], Left())):

@@ -122,14 +122,14 @@ class Ensemble(PredictsFromImages, Calibrates):
         features: list[NDArray[Any]] = []
         seen = "plain" if "plain" in self.views else self.views[0]
         for part in self._parts:
+            looked_at: list[NDArray[Any]] = []
             for view in self.views:
                 outputs, *others = part.network(np.ascontiguousarray(VIEWS[view](values)))
                 rows.append(part.rule.probabilities(outputs))
-                if view != seen:
-                    continue
-                maps = others[0] if maps is None else maps
-                if part.gate is not None and part.gate.n_features:
-                    features.append(gate_features(*others))
+                looked_at = others if view == seen else looked_at
+            maps = looked_at[0] if maps is None else maps
+            if part.gate is not None and part.gate.n_features:
+                features.append(gate_features(*looked_at))
         assert maps is not None  # noqa: S101
         more = [np.concatenate(features, axis=1)[:, None]] if features else []
         return np.mean(rows, axis=0), maps, *more
