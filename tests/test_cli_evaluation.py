@@ -138,6 +138,39 @@ def test_a_split_of_an_audit_is_trained_on(tiny, scans, tmp_path):
     assert [row[4] for row in rows] == list(expected.splits)
 
 
+def test_a_class_without_training_images_is_told_before_the_training(blob_folder, tmp_path):
+    for i, kind in enumerate(("glioma", "notumor", "pituitary")):
+        part = tmp_path / "scans" / ("Testing" if kind == "pituitary" else "Training") / kind
+        make_phantoms(24, size=72, seed=i, classes=("notumor", "tumor"), folder=tmp_path / kind)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        found = tmp_path / kind / ("notumor" if kind == "notumor" else "tumor")
+        next(one for one in (found, *tmp_path.rglob(found.name)) if one.is_dir()).rename(part)
+    with pytest.raises(DataError, match="'pituitary' is in the test part and has no image"):
+        run("train", tmp_path / "scans", "--weights", "none", "--output", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_file_that_cannot_be_read_fails_a_strict_evaluation_of_a_part(trained, tmp_path):
+    make_phantoms(
+        12, size=72, seed=8, classes=("notumor", "tumor"), folder=tmp_path / "scans" / "Training"
+    )
+    scans = tmp_path / "scans" / "Testing"
+    make_phantoms(12, size=72, seed=9, classes=("notumor", "tumor"), folder=scans)
+    next(scans.rglob("*.png")).write_bytes(b"no picture")
+    command = ("evaluate", tmp_path / "scans", "--model", trained[0], "--part", "test", "--json")
+    found = json.loads(run(*command, "--strict", expect=3).stdout)
+    assert len(found["left_out"]) == 1
+
+
+def test_an_audit_without_copies_is_told_and_draws_nothing(tmp_path):
+    make_phantoms(8, size=72, seed=4, classes=("notumor", "tumor"), folder=tmp_path / "scans")
+    picture = tmp_path / "pairs.png"
+    result = run("audit", tmp_path / "scans", "--no-shortcuts", "--picture", picture, "--json")
+    assert json.loads(result.stdout)["pairs"] == []
+    assert "no copies to draw" in result.stderr
+    assert not picture.exists()
+
+
 def test_evaluate_tells_points_and_writes_what_it_is_asked_for(trained, tmp_path):
     out, _ = trained
     page, picture = tmp_path / "new" / "page.html", tmp_path / "picture.png"

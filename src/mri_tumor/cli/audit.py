@@ -61,14 +61,16 @@ def audit(
         report = audit_dataset(source, task=task, seed=seed, **options)
     if split_file:
         report.write_split(split_file, seed=seed)
-    if picture:
-        from mri_tumor.figures import as_png
-
-        picture.write_bytes(as_png(report.plot_pairs()))
     found = json.loads(report.to_json())
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
         show_audit(report)
+    if picture and report.pairs:
+        from mri_tumor.figures import as_png
+
+        picture.write_bytes(as_png(report.plot_pairs()))
+    elif picture:
+        click.echo(f"{picture}: not written, for there are no copies to draw.", err=True)
     bad = found["leaks"] or found["label_conflicts"] or report.dataset.problems
     return STRICT_FAILED if strict and bad else 0

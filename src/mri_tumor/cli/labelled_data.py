@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,4 +73,5 @@ def load_labelled(
     if not len(chosen):
         message = f"{data[0]}: names no images of the part {part!r}. Use --part all."
         raise DataError(message)
-    return chosen, notes
+    # What could not be read has no part: it counts with any.
+    return replace(chosen, problems=dataset.problems), notes

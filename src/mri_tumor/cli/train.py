@@ -194,6 +194,7 @@ def train(
     except StrictError as error:
         click.echo(f"mri-tumor: {error}", err=True)
         return STRICT_FAILED
+    _check_parts(dataset)
     say = _speaker(as_json)
     say(dataset.summary())
     for note in notes:
@@ -231,6 +232,23 @@ def train(
         click.echo(f"\nTrained in {seconds:.0f} s. Saved in {output}. Use it:")
         click.echo(f"  mri-tumor predict scan.png --model {output}")
     return 0
+
+
+def _check_parts(dataset: Dataset) -> None:
+    """Refuse parts that a model of the training part could not be measured on, before it trains."""
+    from mri_tumor.errors import DataError
+    from mri_tumor.labels import UNKNOWN_TUMOR
+
+    if not len(dataset.test):
+        raise DataError("the split has no test part. Add one, or use --new-split.")
+    known = {*dataset.train.labels, UNKNOWN_TUMOR}
+    for name, part in (("validation", dataset.validation), ("test", dataset.test)):
+        if missing := sorted(set(part.labels) - known):
+            message = (
+                f"the class {missing[0]!r} is in the {name} part and has no image in the training "
+                "part. Use --new-split, or leave the class out."
+            )
+            raise DataError(message)
 
 
 def load(
