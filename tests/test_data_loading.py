@@ -275,6 +275,7 @@ def test_wrong_options(tmp_path):
         {"task": "three"}, {"group_by": "day"}, {"fractions": (0, 0.5, 0.5)}, {"fractions": None},
         {"fractions": (1.0,)}, {"seed": -1}, {"seed": "a"}, {"n_threads": -1}, {"split": 5},
         {"radius": "x"},
+        {"radius": 33},
     ):  # fmt: skip
         with pytest.raises(ParameterError, match=next(iter(options))):
             load_dataset(tmp_path, **options)

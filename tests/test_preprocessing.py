@@ -120,7 +120,8 @@ def test_settings_survive_a_round_trip_and_unknown_ones_are_refused():
 
 
 @pytest.mark.parametrize(
-    "setting", [{"size": 4}, {"margin": -0.1}, {"edge": 0.0}, {"white_percentile": 10}]
+    "setting",
+    [{"size": 4}, {"size": 64.5}, {"margin": -0.1}, {"edge": 0.0}, {"white_percentile": 10}],
 )
 def test_settings_out_of_range_are_named(setting):
     with pytest.raises(ParameterError, match=next(iter(setting))):

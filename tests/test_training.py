@@ -67,6 +67,11 @@ def test_one_class_is_not_enough_and_an_unclear_negative_is_asked_for():
         find_classes(["a", "b"], "c")
 
 
+def test_weights_may_be_numbers_of_any_kind():
+    weights = {"a": np.float32(2), "b": np.int64(3)}
+    assert image_weights(["a", "b", "a"], weights).tolist() == [2, 3, 2]
+
+
 def test_balanced_weights_make_every_label_count_the_same():
     labels = ["a"] * 6 + ["b"] * 2
     weights = image_weights(labels, "balanced")

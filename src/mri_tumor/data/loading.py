@@ -160,7 +160,7 @@ def _check_arguments(  # noqa: PLR0917
             "'given', 'new', None or a file",
         ),
         "fractions": (numbers, fractions, "three numbers that sum to 1"),
-        "radius": (isinstance(radius, whole) and 0 <= radius <= 256, radius, "0 to 256"),
+        "radius": (isinstance(radius, whole) and 0 <= radius <= 32, radius, "0 to 32"),
         "seed": (isinstance(seed, whole) and seed >= 0, seed, "a whole number, 0 or more"),
         "n_threads": (
             n_threads is None or (isinstance(n_threads, whole) and n_threads >= 1),

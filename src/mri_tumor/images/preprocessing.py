@@ -67,8 +67,12 @@ class Preprocessing:
     white_percentile: float | None = 99.5
 
     def __post_init__(self) -> None:
+        size: Any = self.size
         checks = {
-            "size": (16 <= self.size <= 4096, "an integer from 16 to 4096"),
+            "size": (
+                isinstance(size, (int, np.integer)) and 16 <= size <= 4096,
+                "an integer from 16 to 4096",
+            ),
             "margin": (0 <= self.margin <= 0.5, "in [0, 0.5]"),
             "edge": (0 < self.edge < 1, "in (0, 1)"),
             "white_percentile": (

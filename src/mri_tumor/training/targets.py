@@ -12,6 +12,7 @@ from mri_tumor.data.duplicates import group_duplicates
 from mri_tumor.data.hashing import fingerprint_image, perceptual_hashes
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.labels import NEGATIVE, UNKNOWN_TUMOR, canonical_label
+from mri_tumor.training.parameters import is_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +146,7 @@ def image_weights(
     elif isinstance(class_weight, Mapping):
         unknown = sorted(set(class_weight) - set(counts))
         values: list[Any] = list(class_weight.values())
-        good = all(isinstance(v, (int, float)) and 0 <= v < float("inf") for v in values)
+        good = all(is_number(value, least=0) for value in values)
         if unknown or not good:
             message = (
                 f"class_weight: must map the labels {sorted(counts)} to numbers of 0 or more. "
