@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,30 @@ def test_what_is_larger_than_the_limit_is_not_kept(tmp_path):
     assert not Cache(tmp_path, limit=999).has_room_for(1_000)
     assert Cache(tmp_path, limit=1_000).has_room_for(1_000)
     assert not Cache(tmp_path / "new" / "folder", limit=10**18).has_room_for(10**17)
+
+
+def test_a_training_does_without_a_cache_that_it_may_not_write(
+    tiny, blob_images, tmp_path, monkeypatch
+):
+    # As for a user without a home folder of his own; for root nothing is forbidden.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    assert not Cache(tmp_path / "cache", limit=10**9).has_room_for(1)
+    classifier = TumorClassifier(
+        "tiny", weights=None, epochs=1, augmentation=None, cache=tmp_path / "cache"
+    )
+    assert classifier.fit(*blob_images).predict(blob_images[0]).shape == (24,)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_home_folder_a_cache_asks_for_a_place(monkeypatch):
+    def lost():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("MRI_TUMOR_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", lost)
+    with pytest.raises(ParameterError, match="Set MRI_TUMOR_CACHE"):
+        Cache()
 
 
 def test_a_block_that_fails_leaves_nothing(tmp_path):

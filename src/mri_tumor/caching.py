@@ -55,11 +55,24 @@ class Entry:
 
 
 def default_folder() -> Path:
-    """Return the folder that is used unless another is given."""
-    if chosen := os.environ.get(FOLDER_VARIABLE):
-        return Path(chosen).expanduser()
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "mri-tumor" / "features"
+    """Return the folder that is used unless another is given.
+
+    Raises
+    ------
+    ParameterError
+        If there is no home folder, and no environment variable names another.
+    """
+    try:
+        if chosen := os.environ.get(FOLDER_VARIABLE):
+            return Path(chosen).expanduser()
+        root = os.environ.get("XDG_CACHE_HOME")
+        return (Path(root) if root else Path.home() / ".cache") / "mri-tumor" / "features"
+    except RuntimeError as error:
+        message = (
+            f"There is no home folder to keep a cache in ({error}). Set {FOLDER_VARIABLE} to a "
+            "folder."
+        )
+        raise ParameterError(message) from error
 
 
 def default_limit() -> int:
@@ -142,12 +155,17 @@ class Cache:
         return folder
 
     def has_room_for(self, n_bytes: int) -> bool:
-        """Say whether a result of this size may be kept, and the disk has room for it."""
+        """Say whether a result of this size may be kept, and its folder has room and is ours."""
         if n_bytes > self.limit:
             return False
         place = self.folder
-        while not place.exists():
-            place = place.parent
+        try:
+            while not place.exists():
+                place = place.parent
+        except PermissionError:
+            return False
+        if not os.access(place, os.W_OK | os.X_OK):
+            return False
         kept = sum(entry.n_bytes for entry in self.entries())
         removable = max(0, kept + n_bytes - self.limit)
         return n_bytes < shutil.disk_usage(place).free + removable
