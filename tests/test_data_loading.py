@@ -167,6 +167,22 @@ def test_table(tmp_path):
     assert again.label_mapping == {"glioma": "glioma", "notumor": "notumor"}
 
 
+def test_whole_numbers_beside_a_missing_one_are_read_as_they_are_meant(tmp_path):
+    for name in "abcd":
+        Image.fromarray(np.full((40, 40), ord(name), np.uint8)).save(tmp_path / f"{name}.png")
+    paths = [str(tmp_path / f"{name}.png") for name in "abcd"]
+    frame = pd.DataFrame({"path": paths, "label": [0, 1, 0, 1], "patient": [7, None, 8, None]})
+    frame["label"] = frame["label"].astype(float)
+    data = load_dataset(frame, split=None)
+    assert sorted(data.labels) == ["notumor", "notumor", "tumor", "tumor"]
+    frame["patient"] = frame["patient"].astype("Int64")  # whose missing cells are pandas.NA
+    assert load_dataset(frame, split=None).groups.tolist() == data.groups.tolist()
+    frame.loc[0, "path"] = "~nobody-of-that-name/a.png"
+    with pytest.warns(DataWarning, match="1 of 4 files left out"):
+        data = load_dataset(frame, split=None)
+    assert [one.path for one in data.problems] == ["~nobody-of-that-name/a.png"]
+
+
 def test_patients_and_copies_stay_together(tmp_path):
     fill(tmp_path, {"images": 12})
     picture(0).rotate(180).save(tmp_path / "images" / "11.png")

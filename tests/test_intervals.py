@@ -1,6 +1,7 @@
 """Intervals, curves, points on them and thresholds."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from mri_tumor.evaluation import (
     specificity_at_sensitivity,
     wilson,
 )
+from mri_tumor.evaluation.inputs import number_groups
 from mri_tumor.evaluation.intervals import figure_interval, group_weights
 from mri_tumor.labels import BINARY, FOUR
 
@@ -443,3 +445,9 @@ def test_no_threshold_is_better(rows, least, target):
 def test_bad_arguments_are_named(call, error, said):
     with pytest.raises(error, match=said):
         call()
+
+
+def test_each_unknown_patient_is_a_group_of_its_own():
+    for missing in (None, float("nan"), np.float64("nan"), pd.NA):
+        assert number_groups(["a", missing, "b", missing, "a"], 5).tolist() == [0, 1, 2, 3, 0]
+    assert number_groups(pd.Series([1.0, None, 1.0, None]), 4).tolist() == [0, 1, 0, 2]

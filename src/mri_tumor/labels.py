@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from mri_tumor.errors import DataError, ParameterError
 
@@ -252,3 +253,18 @@ def require_known(labels: Iterable[str], classes: Iterable[str]) -> None:
             f"label {unknown[0]!r} is not one of the model's classes {', '.join(known)}. "
             "Rename the folder or the label, or use a model that was trained on it."
         )
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a cell of a table is empty: None, NaN or pandas' NA.
+
+    Examples
+    --------
+    >>> is_missing(None), is_missing(float("nan")), is_missing(0)
+    (True, True, False)
+    """
+    try:
+        # A NaN is no equal of itself.
+        return value is None or bool(value != value)  # noqa: PLR0124
+    except TypeError:  # NA is neither equal nor unequal to anything
+        return True

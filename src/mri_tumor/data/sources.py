@@ -10,7 +10,7 @@ from typing import Any
 
 from mri_tumor.data.splits import TEST, TRAIN, VALIDATION
 from mri_tumor.errors import DataError, ParameterError
-from mri_tumor.labels import canonical_label
+from mri_tumor.labels import canonical_label, is_missing
 
 #: A folder, a CSV file or a DataFrame.
 Source = str | os.PathLike[str] | Any
@@ -111,7 +111,7 @@ def list_entries(
     """
     named = _name_sources(source)
     if columns and all(
-        isinstance(one, str | os.PathLike) and Path(one).expanduser().is_dir() for _, one in named
+        isinstance(one, str | os.PathLike) and _expanded(one).is_dir() for _, one in named
     ):
         message = (
             "columns: names the columns of a table, and only folders were given, whose classes "
@@ -155,7 +155,7 @@ def _list_source(
         raise ParameterError(
             f"source must be a folder, a CSV file or a DataFrame. Received: {type(source).__name__}"
         )
-    path = Path(source).expanduser()
+    path = _expanded(source)
     if path.is_dir():
         return _list_folder(path, name, own_names)
     if not path.exists():
@@ -246,8 +246,12 @@ def _list_rows(
 
     def cell(row: Mapping[str, Any], meaning: str) -> str:
         value = row.get(column[meaning]) if meaning in column else None
-        # A missing cell is None, an empty string, or a NaN, which is no equal of itself.
-        return "" if value is None or value != value else str(value).strip()  # noqa: PLR0124
+        if is_missing(value):
+            return ""
+        # Whole numbers beside a missing one become floats: 1.0 is the label, or the patient, 1.
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return str(value).strip()
 
     entries = []
     for number, row in enumerate(rows, start=1):
@@ -261,7 +265,7 @@ def _list_rows(
             raise DataError(f"{name}, row {number}: the path is empty.")
         entries.append(
             Entry(
-                path=str(folder / Path(cell(row, "path")).expanduser()),
+                path=str(folder / _expanded(cell(row, "path"))),
                 name=cell(row, "label"),
                 source=cell(row, "source") or name,
                 split=split or "",
@@ -269,6 +273,14 @@ def _list_rows(
             )
         )
     return entries
+
+
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with the home folder for ``~``; one of nobody stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _find_columns(header: list[str], name: str, given: Mapping[str, str]) -> dict[str, str]:

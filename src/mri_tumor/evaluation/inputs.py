@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation.label_rule import predict_indices
-from mri_tumor.labels import UNKNOWN_TUMOR
+from mri_tumor.labels import UNKNOWN_TUMOR, is_missing
 
 UNKNOWN = -1  # index of a tumour whose subtype is unknown
 ROW_SUM_TOLERANCE = 2e-3  # a softmax kept in half precision is off by up to about 1e-3
@@ -250,7 +250,8 @@ def number_groups(
     Parameters
     ----------
     groups : sequence of hashable, length n_images, or None
-        Patient or near-duplicate group of each image.
+        Patient or near-duplicate group of each image; one that is missing (None, NaN) is a group
+        of its own.
     n_images : int
         How many images there are.
 
@@ -270,7 +271,8 @@ def number_groups(
         msg = f"groups must have {n_images} entries, one for each image; received {len(groups)}"
         raise ParameterError(msg)
     numbers: dict[Hashable, int] = {}
-    return np.fromiter((numbers.setdefault(g, len(numbers)) for g in groups), np.intp, n_images)
+    keys = (object() if is_missing(group) else group for group in groups)
+    return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.intp, n_images)
 
 
 def check_share(name: str, value: float, *, closed: bool = True) -> float:
