@@ -115,7 +115,8 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         that ``TF_CONFIG`` lists; each of them calls `fit`, and only the first writes a
         checkpoint. Batches are dealt out in an order of their own, the same for any number.
     validation_fraction : float, default=0.15
-        Share of the training images, by group, that decides when to stop.
+        Share of the training images, by group, that decides when to stop: one of n equal parts,
+        with n nearest to its inverse and 2 at least, so that 0.3 cuts off a third.
     threshold : float, default=0.5
         Smallest probability of a tumour that counts as one, in [0, 1].
     seed : int, default=0
