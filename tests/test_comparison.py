@@ -113,6 +113,12 @@ def test_intervals_of_a_difference_hold_the_truth():
     assert missed / 200 < 0.08
 
 
+def test_less_than_no_resamples_is_refused():
+    p = [[0.1, 0.9], [0.9, 0.1]]
+    with pytest.raises(ParameterError, match="n_bootstrap"):
+        compare_predictions(["tumor", "notumor"], p, p, classes=BINARY, n_bootstrap=-1)
+
+
 def test_refused_images_count_against_a_model():
     labels = ["tumor", "notumor"] * 10
     p = np.array([[0.1, 0.9], [0.9, 0.1]] * 10)

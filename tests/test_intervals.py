@@ -254,6 +254,17 @@ def test_refused_images_are_ranked_wrong():
         roc_curve(positive, scores)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [roc_curve, precision_recall_curve, sensitivity_at_specificity],
+    ids=lambda f: f.__name__,
+)
+def test_less_than_no_resamples_is_refused(make):
+    named = {"specificity": 0.9} if make is sensitivity_at_specificity else {}
+    with pytest.raises(ParameterError, match="n_bootstrap must be 0 or more; received -1"):
+        make(*two_sides(), n_bootstrap=-1, **named)
+
+
 def test_points_on_the_curve():
     positive, scores = two_sides()
     x, y, cuts = metrics.roc_curve(positive, scores, drop_intermediate=False)

@@ -42,7 +42,15 @@ def group_weights(
     ------
     ndarray of float, shape (n, n_groups)
         Rows sum to `n_groups`.
+
+    Raises
+    ------
+    ParameterError
+        If the number of resamples, what users call `n_bootstrap`, is below 0.
     """
+    if n_resamples < 0:
+        msg = f"n_bootstrap must be 0 or more; received {n_resamples}"
+        raise ParameterError(msg)
     rng = np.random.default_rng(seed)
     size = chunk or max(1, _CELLS_AT_ONCE // n_groups)
     for first in range(0, n_resamples, size):

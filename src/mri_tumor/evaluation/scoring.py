@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mri_tumor.errors import ParameterError
 from mri_tumor.evaluation.calibration import describe_calibration
 from mri_tumor.evaluation.inputs import check_scored, check_share
 from mri_tumor.evaluation.intervals import figure_interval, group_weights, resamples_at_once
@@ -96,9 +95,6 @@ def evaluate_predictions(
     """
     check_share("threshold", threshold)
     check_share("confidence", confidence, closed=False)
-    if n_bootstrap < 0:
-        msg = f"n_bootstrap must be 0 or more; received {n_bootstrap}"
-        raise ParameterError(msg)
     images = check_scored(
         labels,
         probabilities,
