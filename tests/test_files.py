@@ -42,3 +42,16 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
     reader.join(timeout=10)
     assert got == [b"content"]
     assert pipe.is_fifo()
+
+
+def test_a_folder_that_cannot_be_opened_does_not_undo_what_was_written(tmp_path, monkeypatch):
+    opened = os.open
+
+    def closed(path, flags, *rest, **named):
+        if os.path.isdir(path):  # noqa: PTH112 - as Windows answers, and Linux without the right
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", closed)
+    write_whole(tmp_path / "a.json", lambda file: file.write(b"content"))
+    assert (tmp_path / "a.json").read_bytes() == b"content"

@@ -45,7 +45,8 @@ def only_one(lock: Path, *, what: str) -> Iterator[None]:
         yield
     finally:
         # While it is held: whoever opened it before finds it without a name and tries again.
-        lock.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # Windows keeps it until it is released
+            lock.unlink(missing_ok=True)
         held.release()
 
 
@@ -85,8 +86,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk, as a rename alone does not."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Put the names in a folder on the disk, as a rename alone does not, where it can be opened."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # on Windows; or it may be written to, but not read
+        return
     try:
         os.fsync(handle)
     finally:
@@ -99,7 +103,8 @@ def sync_tree(folder: Path) -> None:
         if path.is_dir():
             sync_folder(path)
         else:
-            with path.open("rb") as file:
+            # Windows flushes only what is open for writing.
+            with path.open("r+b" if os.name == "nt" else "rb") as file:
                 os.fsync(file.fileno())
     sync_folder(folder)
 

@@ -177,7 +177,7 @@ def _last_line(error: Exception) -> str:
 def _load() -> float | None:
     try:
         return round(os.getloadavg()[0], 2)
-    except OSError:
+    except (AttributeError, OSError):  # not on Windows
         return None
 
 
