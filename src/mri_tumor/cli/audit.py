@@ -68,8 +68,10 @@ def audit(
         show_audit(report)
     if picture and report.pairs:
         from mri_tumor.figures import as_png
+        from mri_tumor.files import write_whole
 
-        picture.write_bytes(as_png(report.plot_pairs()))
+        pixels = as_png(report.plot_pairs())
+        write_whole(picture, lambda file: file.write(pixels))
     elif picture:
         click.echo(f"{picture}: not written, for there are no copies to draw.", err=True)
     bad = found["leaks"] or found["label_conflicts"] or report.dataset.problems

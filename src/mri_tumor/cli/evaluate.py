@@ -129,7 +129,8 @@ def evaluate(
         content.pop("history", None)  # of other images
         write_html_report(page, evaluation=report, **content)
     if picture:
-        picture.write_bytes(_sheets(report))
+        pixels = _sheets(report)
+        write_whole(picture, lambda file: file.write(pixels))
     if as_json:
         write_json(found, indent=2)
     else:

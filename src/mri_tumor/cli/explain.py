@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import suppress
 from importlib.util import find_spec
@@ -144,6 +145,7 @@ def _explain_volume(  # noqa: PLR0917
 
     from mri_tumor.errors import ImageError
     from mri_tumor.explain.sheets import sheet
+    from mri_tumor.files import write_whole
 
     start, end = row["decided_by"]
     count = row["slices"]
@@ -164,7 +166,9 @@ def _explain_volume(  # noqa: PLR0917
     if picture is not None:
         captions = [f"slice {at}{' *' if at in run else ''}" for at in heatmaps]
         pixels = sheet(list(heatmaps.values()), captions=captions, side_by_side=False)
-        Image.fromarray(pixels).save(picture)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="PNG")
+        write_whole(picture, lambda file: file.write(buffer.getvalue()))
         found["picture"] = str(picture)
     return found
 

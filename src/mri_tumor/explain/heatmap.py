@@ -14,6 +14,7 @@ from PIL import Image
 
 from mri_tumor.errors import ImageError, ParameterError
 from mri_tumor.explain.picture import NOTICE, overlay_map
+from mri_tumor.files import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -157,12 +158,17 @@ class Heatmap:
         Raises
         ------
         ImageError
-            If no image is known, or Pillow knows no format of that ending.
+            If no image is known, or Pillow writes no format of that ending.
         """
         path = Path(path)
-        if path.suffix.lower() not in Image.registered_extensions():
-            raise ImageError(f"{path}: no image format has the ending {path.suffix!r}; use .png")
-        Image.fromarray(self.overlay(**options)).save(path)
+        kind = Image.registered_extensions().get(path.suffix.lower())
+        if kind not in Image.SAVE:
+            raise ImageError(
+                f"{path}: no image format that can be written has the ending {path.suffix!r}; use .png"
+            )
+        buffer = io.BytesIO()
+        Image.fromarray(self.overlay(**options)).save(buffer, format=kind)
+        write_whole(path, lambda file: file.write(buffer.getvalue()))
         return path
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.explain.picture import NOTICE
+from mri_tumor.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -183,7 +184,8 @@ class ExplanationReport:
 
     def save(self, path: str | PathLike[str], *, include_images: bool = True) -> None:
         """Write :meth:`to_json` to a file."""
-        Path(path).write_text(self.to_json(include_images=include_images) + "\n", "utf-8")
+        text = self.to_json(include_images=include_images) + "\n"
+        write_whole(Path(path), lambda file: file.write(text.encode()))
 
     def __str__(self) -> str:
         lines = [
