@@ -67,3 +67,22 @@ def test_what_cannot_be_compared_is_named(fitted, tiny, held, blob_images):
     )
     with pytest.raises(ParameterError, match="healthy"):
         compare_classifiers(fitted, other, images, labels)
+
+
+def test_images_of_a_generator_are_measured_as_those_of_a_list(fitted, held):
+    images, labels = held
+    report = fitted.evaluate((image for image in images), labels, n_bootstrap=0)
+    assert report.figures == fitted.evaluate(images, labels, n_bootstrap=0).figures
+    found = compare_classifiers(fitted, fitted, iter(images), labels, n_bootstrap=0)
+    assert found.n_images == len(labels)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")], ids=str)
+def test_unknown_patients_are_each_their_own(fitted, held, missing):
+    images, labels = held
+    groups = [missing] * 16 + ["a", "a", "b", "b"]
+    assert fitted.evaluate(images, labels, groups=groups, n_bootstrap=0).n_groups == 18
+    assert (
+        compare_classifiers(fitted, fitted, images, labels, groups=groups, n_bootstrap=0).n_groups
+        == 18
+    )

@@ -21,8 +21,8 @@ from mri_tumor.evaluation import (
     specificity_at_sensitivity,
     wilson,
 )
-from mri_tumor.evaluation.inputs import number_groups
 from mri_tumor.evaluation.intervals import figure_interval, group_weights
+from mri_tumor.groups import number_groups
 from mri_tumor.labels import BINARY, FOUR
 
 
@@ -261,7 +261,9 @@ def test_refused_images_are_ranked_wrong():
 )
 def test_less_than_no_resamples_is_refused(make):
     named = {"specificity": 0.9} if make is sensitivity_at_specificity else {}
-    with pytest.raises(ParameterError, match="n_bootstrap must be 0 or more; received -1"):
+    with pytest.raises(
+        ParameterError, match="n_bootstrap must be a whole number, 0 or more; received -1"
+    ):
         make(*two_sides(), n_bootstrap=-1, **named)
 
 

@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mri_tumor.data import (
@@ -29,13 +31,53 @@ def test_no_group_crosses_and_every_class_is_everywhere(rows, seed):
         (label, ord(label) + i * 50) for label in {row[0] for row in rows} for i in (0, 1, 2)
     ]
     labels, groups = [label for label, _ in rows], [group for _, group in rows]
-    n_groups = Counter(label for label, _ in set(rows))
     splits = split_by_group(labels, groups, seed=seed)
     assert not check_split(splits, groups)
-    if len(set(groups)) == sum(n_groups.values()):  # no group of several classes
-        assert set(zip(labels, splits, strict=True)) == {
-            (label, part) for label in n_groups for part in ("train", "validation", "test")
-        }
+    assert set(zip(labels, splits, strict=True)) == {
+        (label, part) for label in set(labels) for part in ("train", "validation", "test")
+    }
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sets(st.sampled_from("ab"), min_size=1), min_size=3, max_size=6))
+def test_a_division_is_found_wherever_there_is_one(held):
+    """Groups of several classes: all divisions are tried out to know whether there is one."""
+    labels, groups = zip(
+        *((one, number) for number, classes in enumerate(held) for one in sorted(classes)),
+        strict=True,
+    )
+    wanted = set(labels)
+
+    def is_good(places):
+        parts = [set(), set(), set()]
+        for place, classes in zip(places, held, strict=True):
+            parts[place] |= classes
+        return all(part == wanted for part in parts)
+
+    if any(map(is_good, product(range(3), repeat=len(held)))):
+        splits = split_by_group(labels, groups)
+        assert len(set(zip(labels, splits, strict=True))) == 3 * len(wanted)
+    else:
+        with pytest.raises(DataError, match="division|too few"):
+            split_by_group(labels, groups)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA], ids=str)
+def test_who_is_unknown_is_nobody_elses_relative(missing):
+    groups = ["p", missing, "p", missing, missing, missing]
+    splits = split_by_group(["a"] * 6, groups, fractions=(0.5, 0.5, 0))
+    assert splits[0] == splits[2]
+    assert Counter(splits) == {"train": 3, "validation": 3}
+    assert not check_split(["train", "train", "train", "test", "test", "test"], groups)
+    folds = list(k_fold(["a"] * 6, groups, n_folds=5))
+    assert sorted(len(test) for _, test in folds) == [1, 1, 1, 1, 2]
+
+
+def test_parts_of_other_names_are_not_taken_for_no_leak():
+    with pytest.raises(ParameterError, match="'Train' is none of train"):
+        check_split(["Train", "test"], [0, 0])
+    with pytest.raises(ParameterError, match="groups must have 2 entries"):
+        check_split(["train", "test"], [0, 0, 1])
 
 
 def test_fractions_and_classes_are_kept():
@@ -70,7 +112,9 @@ def test_two_parts():
     assert Counter(splits) == {"train": 8, "validation": 2}
 
 
-@pytest.mark.parametrize("fractions", [(0.7, 0.2, 0.2), (1.2, -0.2, 0), (0.5, 0.5)])
+@pytest.mark.parametrize(
+    "fractions", [(0.7, 0.2, 0.2), (1.2, -0.2, 0), (0.5, 0.5), (np.nan, 0.5, 0.5)]
+)
 def test_bad_fractions(fractions):
     with pytest.raises(ParameterError, match="sum to 1"):
         split_by_group(["a"] * 9, range(9), fractions=fractions)

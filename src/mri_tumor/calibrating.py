@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.answers import calibrate_rule
-from mri_tumor.labelled import groups_of, labelled
+from mri_tumor.labelled import groups_of, kept, labelled
 from mri_tumor.training.targets import encode
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Calibrates:
             If there is no model yet.
         """
         answering = self._answering()
+        X = kept(X)
         images, labels = labelled(X, y)
         plain = replace(self.rule_, temperature=1.0)
         encode(labels, plain.classes, plain.negative_class)
@@ -73,7 +74,7 @@ class Calibrates:
             plain,
             labels,
             replace(answering, rule=plain).probabilities(images),
-            groups=groups_of(X, groups),
+            groups=groups_of(X, groups, len(images)),
             sensitivity=sensitivity,
             specificity=specificity,
             coverage=coverage,

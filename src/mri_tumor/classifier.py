@@ -25,6 +25,7 @@ from mri_tumor.labelled import (
     describe_data,
     groups_of,
     images_behind,
+    kept,
     labelled,
     negative_of,
     training_and_validation,
@@ -262,6 +263,7 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         self._check_parameters()
         # The workers can only meet before TensorFlow does anything else.
         open_workers(self.strategy)
+        X = kept(X)
         labels = labelled(X, y)[1]
         classes, negative = find_classes(labels, negative_of(X, self.negative_class))
         spec = get_backbone(self.backbone)
@@ -342,6 +344,7 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
             raise ParameterError(
                 f"epochs: must be a whole number, 1 or more. Received: {epochs!r}"
             )
+        X = kept(X)
         parts = self._parts(X, y, groups, validation_data)
         with self._unchanged_on_failure():
             self.data_ = describe_data(X, validation_data, known=self.data_)
@@ -447,9 +450,11 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         """Return the training and the validation part as the loss takes them."""
         from mri_tumor.training.fitting import LabelledImages
 
+        images, labels = labelled(X, y)
         pairs = training_and_validation(
-            *labelled(X, y),
-            groups_of(X, groups),
+            images,
+            labels,
+            groups_of(X, groups, len(images)),
             validation_data,
             fraction=self.validation_fraction,
             seed=self.seed,

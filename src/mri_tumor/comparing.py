@@ -10,7 +10,7 @@ import numpy as np
 from mri_tumor.data.splits import LeakWarning
 from mri_tumor.errors import ParameterError
 from mri_tumor.evaluation import compare_predictions
-from mri_tumor.labelled import groups_of, labelled
+from mri_tumor.labelled import groups_of, kept, labelled
 from mri_tumor.labels import UNKNOWN_TUMOR
 from mri_tumor.training.targets import encode
 
@@ -78,6 +78,7 @@ def compare_classifiers(
     >>> 0 <= found.right.p_exact <= 1
     True
     """
+    X = kept(X)
     images, names = labelled(X, y)
     rules = [model._answering().rule for model in (first, second)]
     negative = rules[0].negative_class
@@ -93,7 +94,7 @@ def compare_classifiers(
     encode(names, richest, negative)
     answers = []
     for model, which in ((first, "first"), (second, "second")):
-        # What runs without the network's training, such as an ensemble, has no hashes.
+        # What runs without the network's training has no hashes.
         if hasattr(model, "overlap") and (seen := model.overlap(X)):
             warnings.warn(f"the {which} model: {seen}", LeakWarning, stacklevel=2)
         answers.append(model._answering().answers(images))
@@ -109,7 +110,7 @@ def compare_classifiers(
         classes=classes,
         negative_class=negative,
         thresholds=(rules[0].threshold, rules[1].threshold),
-        groups=groups_of(X, groups),
+        groups=groups_of(X, groups, len(images)),
         refused=(answers[0][1], answers[1][1]),
         n_bootstrap=n_bootstrap,
         seed=seed,

@@ -11,7 +11,7 @@ import numpy as np
 from mri_tumor.data.overlap import SeenImages
 from mri_tumor.data.splits import LeakWarning
 from mri_tumor.images.collection import as_collection, prepared_batches
-from mri_tumor.labelled import fingerprints, groups_of, labelled
+from mri_tumor.labelled import fingerprints, groups_of, kept, labelled
 from mri_tumor.training.targets import encode
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Examines:
         from mri_tumor.evaluation import evaluate_predictions
 
         self._require_model()
+        X = kept(X)
         images, labels = labelled(X, y)
         encode(labels, self.classes_, self.negative_class_)
         if seen := self.overlap(X):
@@ -95,7 +96,7 @@ class Examines:
             classes=[str(name) for name in self.classes_],
             negative_class=self.negative_class_,
             threshold=self.rule_.threshold if threshold is None else threshold,
-            groups=groups_of(X, groups),
+            groups=groups_of(X, groups, len(images)),
             refused=refused,
             files=images.names,
             n_bootstrap=n_bootstrap,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from mri_tumor.backbones.mobilenet import BRAIN_MRI
 from mri_tumor.bundle import packaged_bundle, read_bundle
 from mri_tumor.data.overlap import Prints, SeenImages, prints_of
 from mri_tumor.errors import DataError
+from mri_tumor.groups import number_groups
 from mri_tumor.images.collection import ImageCollection, as_collection
 from mri_tumor.training.targets import cut_validation, near_duplicate_groups
 
@@ -66,10 +68,15 @@ def _is_missing(label: Any) -> bool:
     return label is None or (isinstance(label, float) and label != label) or str(label) == "<NA>"  # noqa: PLR0124
 
 
-def groups_of(X: Any, groups: ArrayLike | None) -> NDArray[Any] | None:
-    """Return the groups given, or those that a data set brings."""
+def kept(X: Any) -> Any:
+    """Return images that can be gone through again: a generator's as a list."""
+    return list(X) if isinstance(X, Iterator) else X
+
+
+def groups_of(X: Any, groups: ArrayLike | None, n_images: int) -> NDArray[np.intp] | None:
+    """Return the groups given, or those that a data set brings, as numbers from 0."""
     given = getattr(X, "groups", None) if groups is None else groups
-    return None if given is None else np.asarray(given)
+    return None if given is None else number_groups(given, n_images, in_order=True)
 
 
 def negative_of(X: Any, negative_class: str | None) -> str | None:
@@ -161,13 +168,11 @@ def training_and_validation(
     Raises
     ------
     DataError
-        If groups or labels do not fit, or a class cannot be in both parts.
+        If a class cannot be in both parts.
     """
     if validation_data is not None:
         given = validation_data if isinstance(validation_data, tuple) else (validation_data,)
         return [(images, labels), labelled(*given, name="validation_data")]
     groups = near_duplicate_groups(images) if groups is None else groups
-    if len(groups) != len(images):
-        raise DataError(f"groups: {len(groups)} for {len(images)} images. Pass one each.")
     rows, held = cut_validation(labels, groups, fraction=fraction, seed=seed)
     return [(images.subset(part), [labels[i] for i in part]) for part in (rows, held)]

@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.groups import number_groups
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 #: Fractions of the recipe this project follows.
 FRACTIONS = (0.7, 0.15, 0.15)
+# Where groups hold several classes, the best way to deal them out may have no repair; chance helps.
+_ATTEMPTS = 200
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -43,8 +46,9 @@ def split_by_group(
     ----------
     labels : sequence of str, length n_images
         Class of each image.
-    groups : array_like of int, shape (n_images,)
-        Images with the same number are never separated.
+    groups : array_like, shape (n_images,)
+        Patient or near-duplicate group of each image; a group is never separated, and one that
+        is missing (None, NaN) is a group of its own.
     fractions : tuple of float, default=(0.7, 0.15, 0.15)
         Share of training, validation and test, each in [0, 1], summing to 1. A part with
         share 0 stays empty.
@@ -65,7 +69,8 @@ def split_by_group(
     ParameterError
         If the fractions are not three shares that sum to 1.
     DataError
-        If a class has fewer groups than there are parts.
+        If a class has fewer groups than there are parts, or groups that hold several classes
+        leave no division in which each part has them all.
 
     Examples
     --------
@@ -73,22 +78,32 @@ def split_by_group(
     ('train', 'test', 'train', 'test')
     """
     parts = _check_fractions(fractions)
-    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
-    if len(numbers) != len(labels):
-        raise ParameterError(f"there are {len(labels)} labels but {len(numbers)} groups")
+    numbers = number_groups(groups, len(labels), in_order=True)
     needed = sorted(set(labels) if required is None else set(required))
     _check_groups(labels, numbers, needed, [name for name, _ in parts])
     stratum = list(labels) if strata is None else [*zip(labels, strata, strict=True)]
     counts = _count_strata(stratum, numbers)
-    place = _deal(counts, np.array([share for _, share in parts]), seed)
     classes = _count_strata([label if label in needed else None for label in labels], numbers)
-    _repair(place, classes, len(parts))
-    return tuple(parts[place[number]][0] for number in numbers.tolist())
+    shares = np.array([share for _, share in parts])
+    for attempt in range(_ATTEMPTS):
+        if attempt == 0:
+            place = _deal(counts, shares, seed)
+        else:
+            rng = np.random.default_rng([seed, attempt])
+            place = rng.choice(len(parts), size=len(counts), p=shares / shares.sum()).tolist()
+        if _repair(place, classes, len(parts)):
+            return tuple(parts[place[number]][0] for number in numbers.tolist())
+    raise DataError(
+        f"no division into {', '.join(name for name, _ in parts)} was found in which each part "
+        f"holds {', '.join(map(repr, needed))}: too many groups hold images of several classes. "
+        "Add images, or ask for fewer parts."
+    )
 
 
 def _check_fractions(fractions: tuple[float, float, float]) -> list[tuple[str, float]]:
     values = tuple(float(value) for value in fractions)
-    if len(values) != 3 or min(values) < 0 or abs(sum(values) - 1) > 1e-6:
+    # NaN is not 0 or more either.
+    if len(values) != 3 or not min(values) >= 0 or not abs(sum(values) - 1) <= 1e-6:
         raise ParameterError(
             "fractions must be the shares of training, validation and test and sum to 1. "
             f"Received: {fractions}"
@@ -147,17 +162,33 @@ def _deal(counts: list[dict[int, int]], shares: NDArray[np.float64], seed: int) 
     return place
 
 
-def _repair(place: list[int], counts: list[dict[int, int]], n_parts: int) -> None:
-    """Move the smallest groups so that every part holds every class."""
+def _repair(place: list[int], counts: list[dict[int, int]], n_parts: int) -> bool:
+    """Move the smallest groups so that every part holds every class; say whether it does.
+
+    A group is moved only where its part keeps all classes that it has.
+    """
     for stratum in sorted({key for group in counts for key in group}):
         members = [number for number, group in enumerate(counts) if stratum in group]
         for part in range(n_parts):
-            if any(place[number] == part for number in members):
-                continue
             holders = [place[number] for number in members]
-            richest = max(set(holders), key=holders.count)
-            movable = [number for number in members if place[number] == richest]
+            if part in holders:
+                continue
+            spare = [number for number in members if _is_spare(number, place, counts)]
+            if not spare:
+                return False
+            sources = {place[number] for number in spare}
+            richest = max(sources, key=holders.count)
+            movable = [number for number in spare if place[number] == richest]
             place[min(movable, key=lambda number: sum(counts[number].values()))] = part
+    return True
+
+
+def _is_spare(number: int, place: list[int], counts: list[dict[int, int]]) -> bool:
+    """Say whether others of its part hold each class of a group."""
+    others = [
+        counts[other] for other, at in enumerate(place) if at == place[number] and other != number
+    ]
+    return all(any(stratum in other for other in others) for stratum in counts[number])
 
 
 @dataclass(frozen=True)
@@ -201,7 +232,7 @@ def check_split(splits: Sequence[str], groups: ArrayLike) -> Leaks:
     ----------
     splits : sequence of str, length n_images
         Part of each image; ``""`` is in none.
-    groups : array_like of int, shape (n_images,)
+    groups : array_like, shape (n_images,)
         Group of each image.
 
     Returns
@@ -209,13 +240,20 @@ def check_split(splits: Sequence[str], groups: ArrayLike) -> Leaks:
     Leaks
         False where no group crosses.
 
+    Raises
+    ------
+    ParameterError
+        If a part has another name, or there is not one group for each image.
+
     Examples
     --------
     >>> check_split(["train", "test", "test", "test"], [0, 0, 0, 1]).images
     2
     """
     part = np.asarray(splits, dtype=object)
-    group = np.asarray(groups)
+    if unknown := sorted({str(name) for name in part} - {*SPLITS, ""}):
+        raise ParameterError(f"splits: {unknown[0]!r} is none of {', '.join(SPLITS)} or ''")
+    group = number_groups(groups, len(part))
     names = [name for name in SPLITS if (part == name).any()]
     members = {name: np.unique(group[part == name]) for name in names}
     pairs = {}
@@ -238,7 +276,7 @@ def k_fold(
     ----------
     labels : sequence of str, length n_images
         Class of each image.
-    groups : array_like of int, shape (n_images,)
+    groups : array_like, shape (n_images,)
         Group of each image.
     n_folds : int, default=5
         Number of folds, at least 2.
@@ -269,7 +307,7 @@ def k_fold(
 
     if n_folds < 2:
         raise ParameterError(f"n_folds must be at least 2. Received: {n_folds}")
-    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
+    numbers = number_groups(groups, len(labels), in_order=True)
     names = [f"fold {fold + 1}" for fold in range(n_folds)]
     _check_groups(labels, numbers, sorted(set(labels)), names)
     folds = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
@@ -286,7 +324,7 @@ def leave_one_source_out(
     ----------
     sources : sequence of str, length n_images
         Where each image comes from.
-    groups : array_like of int, shape (n_images,)
+    groups : array_like, shape (n_images,)
         Group of each image. An image of another source that shares a group with the
         held-out source is in neither part.
 
@@ -309,7 +347,7 @@ def leave_one_source_out(
     there [0] [2 3]
     """
     source = np.asarray(sources, dtype=object)
-    group = np.asarray(groups)
+    group = number_groups(groups, len(source))
     names = sorted(set(sources))
     if len(names) < 2:
         raise DataError(

@@ -17,8 +17,8 @@ from mri_tumor.evaluation.inputs import (
     check_probabilities,
     check_share,
     index_labels,
-    number_groups,
 )
+from mri_tumor.groups import number_groups
 from mri_tumor.labels import NEGATIVE
 
 Floats = NDArray[np.float64]

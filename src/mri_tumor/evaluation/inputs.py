@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike, fspath
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation.label_rule import predict_indices
-from mri_tumor.labels import UNKNOWN_TUMOR, is_missing
+from mri_tumor.groups import number_groups
+from mri_tumor.labels import UNKNOWN_TUMOR
 
 UNKNOWN = -1  # index of a tumour whose subtype is unknown
 ROW_SUM_TOLERANCE = 2e-3  # a softmax kept in half precision is off by up to about 1e-3
@@ -242,43 +244,10 @@ def check_probabilities(
     return np.clip(values, 0.0, 1.0)
 
 
-def number_groups(
-    groups: Sequence[Hashable] | NDArray[np.intp] | None, n_images: int
-) -> NDArray[np.intp]:
-    """Give groups numbers from 0; each image is its own group when none are given.
-
-    Parameters
-    ----------
-    groups : sequence of hashable, length n_images, or None
-        Patient or near-duplicate group of each image; one that is missing (None, NaN) is a group
-        of its own.
-    n_images : int
-        How many images there are.
-
-    Returns
-    -------
-    ndarray of int, shape (n_images,)
-        Numbers from 0 to n_groups - 1, in order of first appearance.
-
-    Raises
-    ------
-    ParameterError
-        If there is not one group for each image.
-    """
-    if groups is None:
-        return np.arange(n_images)
-    if len(groups) != n_images:
-        msg = f"groups must have {n_images} entries, one for each image; received {len(groups)}"
-        raise ParameterError(msg)
-    numbers: dict[Hashable, int] = {}
-    keys = (object() if is_missing(group) else group for group in groups)
-    return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.intp, n_images)
-
-
 def check_share(name: str, value: float, *, closed: bool = True) -> float:
     """Return a number of [0, 1], or of (0, 1) when not closed, as float."""
-    inside = 0 <= value <= 1 if closed else 0 < value < 1
-    if not inside:
+    is_number = isinstance(value, Real)
+    if not is_number or not (0 <= value <= 1 if closed else 0 < value < 1):
         msg = f"{name} must be {'in [0, 1]' if closed else 'between 0 and 1'}; received {value!r}"
         raise ParameterError(msg)
     return float(value)

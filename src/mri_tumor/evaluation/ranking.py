@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
-from mri_tumor.evaluation.inputs import number_groups
 from mri_tumor.evaluation.intervals import group_weights, resamples_at_once
+from mri_tumor.groups import number_groups
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

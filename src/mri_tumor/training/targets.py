@@ -11,6 +11,7 @@ import numpy as np
 from mri_tumor.data.duplicates import group_duplicates
 from mri_tumor.data.hashing import fingerprint_image, perceptual_hashes
 from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.groups import number_groups
 from mri_tumor.labels import NEGATIVE, UNKNOWN_TUMOR, canonical_label
 from mri_tumor.training.parameters import is_number
 
@@ -187,8 +188,8 @@ def cut_validation(
     ----------
     labels : sequence of str
         Label of each image.
-    groups : ndarray, shape (n,)
-        Group of each image.
+    groups : array_like, shape (n,)
+        Group of each image; one that is missing (None, NaN) is a group of its own.
     fraction : float
         Share of the images to cut off, in (0, 1).
     seed : int
@@ -207,9 +208,10 @@ def cut_validation(
     from sklearn.model_selection import StratifiedGroupKFold
 
     names = np.asarray(labels)
+    groups = number_groups(groups, len(names), in_order=True)
     fewest = len(names)
     for name in sorted(set(labels)):
-        n_groups = len(set(np.asarray(groups)[names == name]))
+        n_groups = len(set(groups[names == name]))
         fewest = min(fewest, n_groups)
         if n_groups < 2:
             message = (
@@ -224,7 +226,7 @@ def cut_validation(
     for training, validation in parts:
         if set(names[training]) == set(names[validation]) == set(labels):
             return training, validation
-    return _one_group_per_class(names, np.asarray(groups), seed)
+    return _one_group_per_class(names, groups, seed)
 
 
 def _one_group_per_class(
