@@ -1,6 +1,7 @@
 """Loading data sets from folders and tables, and what is refused."""
 
 import csv
+import os
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mri_tumor.cli.trained import safe_table
 from mri_tumor.data import DataWarning, LeakWarning, load_dataset, write_split
 from mri_tumor.errors import DataError, ParameterError
 
@@ -365,3 +367,60 @@ def test_real_data(real_data):
     }  # fmt: skip
     # No cluster has grown by chaining unrelated images.
     assert np.bincount(data.groups).max() < 60
+
+
+def test_a_folder_that_cannot_be_read_is_no_missing_class(tmp_path, monkeypatch):
+    fill(tmp_path, {"glioma": 2, "notumor": 2})
+    listed = os.scandir
+
+    def closed(path):
+        if Path(path).name == "glioma":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(DataError, match=r"glioma: this folder cannot be read \(Permission denied"):
+        load_dataset(tmp_path, split=None)
+
+
+def test_names_that_are_no_utf8_come_back_from_the_table(tmp_path):
+    fill(tmp_path, {"yes": 3, "no": 3})
+    old = tmp_path / "yes" / os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "yes" / "0.png").rename(old)
+    data = load_dataset(tmp_path, split=None)
+    assert str(old) in data.paths
+    table = tmp_path / "table.csv"
+    table.write_bytes(safe_table(data.to_frame().assign(use="")))
+    for source in (data.to_frame(), table):
+        again = load_dataset(source, split=None)
+        assert again.paths == data.paths
+        assert again.content_hashes == data.content_hashes
+    # A table that another program wrote in another encoding is still none to be guessed at.
+    table.write_bytes("path,label\nyes/1.png,\xe9\n".encode("latin-1"))
+    with pytest.raises(DataError, match="cannot be read as a CSV file"):
+        load_dataset(table, split=None)
+
+
+def test_a_space_behind_a_folders_name_does_not_matter(tmp_path):
+    data = load_dataset(fill(tmp_path, {"yes ": 3, "no": 3}), split=None)
+    assert data.labels.count("tumor") == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_among_the_images_is_left_out(tmp_path):
+    fill(tmp_path, {"yes": 3, "no": 3})
+    os.mkfifo(tmp_path / "yes" / "pipe.png")
+    with pytest.warns(DataWarning, match="no regular file"):
+        data = load_dataset(tmp_path, split=None)
+    assert len(data) == 6
+
+
+def test_masks_and_indices_of_tables(tmp_path):
+    data = load_dataset(fill(tmp_path, {"yes": 2, "no": 2}), split=None)
+    for mask in (pd.Series([True, False, False, True], dtype=object), [True, False, False, True]):
+        assert data.subset(mask).paths == (data.paths[0], data.paths[3])
+    assert data.subset(pd.Series([3, 0], dtype=object)).paths == (data.paths[3], data.paths[0])
+    assert len(data.subset([])) == 0
+    for wrong in ([0.9, 1.9], ["1", "2"]):
+        with pytest.raises(ParameterError, match="whole numbers"):
+            data.subset(wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,13 +68,22 @@ def keep(
 def safe_table(frame: Any) -> bytes:
     """Write a table of images as CSV that no spreadsheet takes for formulas."""
     from mri_tumor.answers.table_formats import safe_cell
+    from mri_tumor.labels import is_missing
 
-    frame = frame.copy()
-    # A table's paths are relative to its folder, where the images are not.
-    frame["path"] = [str(Path(path).absolute()) for path in frame["path"]]
-    for name in ("label", "source", "patient"):
-        frame[name] = [safe_cell(one) if isinstance(one, str) else one for one in frame[name]]
-    return bytes(frame.to_csv(index=False).encode("utf-8", "surrogateescape"))
+    def cell(name: str, value: Any) -> Any:
+        if is_missing(value):
+            return ""
+        if name == "path":  # a table's paths are relative to its folder, where the images are not
+            return str(Path(value).absolute())
+        return safe_cell(value) if name in {"label", "source", "patient"} else value
+
+    # Not by pandas, whose text holds no file name that is no UTF-8.
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(frame.columns)
+    for row in frame.itertuples(index=False):
+        writer.writerow([cell(*pair) for pair in zip(frame.columns, row, strict=True)])
+    return buffer.getvalue().encode("utf-8", "surrogateescape")
 
 
 def describe(

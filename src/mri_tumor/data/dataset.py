@@ -170,9 +170,16 @@ class Dataset:
         Raises
         ------
         ParameterError
-            If an index is out of range or a mask has the wrong length.
+            If an index is out of range or no whole number, or a mask has the wrong length.
         """
         chosen = np.asarray(list(indices) if isinstance(indices, Iterator) else indices)
+        if chosen.dtype == object:  # as tables keep what has, or had, a missing value
+            chosen = np.asarray(chosen.tolist())
+        if chosen.size and chosen.dtype.kind not in "biu":
+            raise ParameterError(
+                "indices: must be whole numbers, or one truth value for each image. Received: "
+                f"{chosen.dtype}"
+            )
         if chosen.dtype == bool:
             if chosen.shape != (len(self),):
                 raise ParameterError(f"mask: {chosen.shape} does not fit {len(self)} images")
@@ -307,14 +314,16 @@ class Dataset:
         """
         import pandas as pd
 
-        return pd.DataFrame(
-            {
-                "path": self.paths,
-                "label": self.labels,
-                "group": self.groups,
-                "source": self.sources,
-                "split": self.splits,
-                "patient": self.patients,
-                "content_hash": self.content_hashes,
-            }
-        )
+        # Text that is no UTF-8, as a file's name may be, is none of the types that pandas infers.
+        text = {
+            "path": self.paths,
+            "label": self.labels,
+            "source": self.sources,
+            "split": self.splits,
+            "patient": self.patients,
+            "content_hash": self.content_hashes,
+        }
+        columns = {name: pd.Series(values, dtype=object) for name, values in text.items()}
+        columns["group"] = pd.Series(self.groups)
+        order = ["path", "label", "group", "source", "split", "patient", "content_hash"]
+        return pd.DataFrame(columns)[order]

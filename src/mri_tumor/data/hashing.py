@@ -126,12 +126,13 @@ def fingerprint_file(path: str | os.PathLike[str]) -> Fingerprint:
     64
     """
     file = Path(path)
+    image = read_image(file)  # first: it waits for no pipe
     try:
         with file.open("rb") as stream:
             file_hash = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ImageError(f"{file}: cannot be opened ({error.strerror or error}).") from error
-    return fingerprint_image(read_image(file), file_hash=file_hash)
+    return fingerprint_image(image, file_hash=file_hash)
 
 
 def perceptual_hashes(coefficients: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mri_tumor.data.dataset import Dataset
 from mri_tumor.errors import DataError, ImageError
 from mri_tumor.images import read_image
+from mri_tumor.images.messages import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +66,8 @@ def _draw(axis: "Axes", dataset: Dataset, index: int) -> None:
     except ImageError:
         axis.text(0.5, 0.5, "cannot be read any more", ha="center", transform=axis.transAxes)
     part = dataset.splits[index]
-    title = f"{dataset.labels[index]}{f' ({part})' if part else ''}\n{Path(path).name}"
-    axis.set_title(title, fontsize=8)
+    title = f"{dataset.labels[index]}{f' ({part})' if part else ''}\n{shown(Path(path).name)}"
+    axis.set_title(title, fontsize=8, parse_math=False)
 
 
 def _describe(pair: "Pair") -> str:

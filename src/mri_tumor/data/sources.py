@@ -34,7 +34,7 @@ _COLUMNS = {
 }
 # Folders that lie beside images in published archives and hold none to learn from.
 _SKIPPED = re.compile(
-    r"(\.|__macosx$|(.*[\W_])?(masks?|segmentations?|annotations)$)", re.IGNORECASE
+    r"(\.|\$|__macosx$|lost\+found$|(.*[\W_])?(masks?|segmentations?|annotations)$)", re.IGNORECASE
 )
 _SKIPPED_FILES = frozenset(["thumbs.db", "desktop.ini"])
 _IMAGE_ENDINGS = frozenset(
@@ -176,7 +176,7 @@ def _list_folder(root: Path, name: str | None, own_names: bool) -> list[Entry]:
     if root_class and not any(labels):
         labels = [resolved.name] * len(labels)
     entries = [
-        Entry(str(file), label, source, next(filter(None, map(split_name, parts)), ""))
+        Entry(str(file), label.strip(), source, next(filter(None, map(split_name, parts)), ""))
         for (file, parts), label in zip(files, labels, strict=True)
         # A note or a table beside the class folders is no part of the data.
         if label or file.suffix.lower() in _IMAGE_ENDINGS
@@ -209,7 +209,7 @@ def _class_folder(parts: tuple[str, ...], own_names: bool) -> str:
 def _walk(root: Path) -> Iterator[Path]:
     """Give every file below a folder, sorted, without hidden ones; follow links once."""
     seen = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_stop):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
@@ -221,15 +221,29 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield Path(folder, file)
 
 
+def _stop(error: OSError) -> None:
+    """Stop at a folder that cannot be looked into: a whole class may lie in it."""
+    reason = error.strerror or str(error)
+    raise DataError(
+        f"{error.filename}: this folder cannot be read ({reason}). Check its permissions, or move "
+        "it elsewhere."
+    ) from None
+
+
 def _read_csv(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             sample = stream.read(4096)
             stream.seek(0)
             delimiter = max(",;\t", key=sample.split("\n", 1)[0].count)
             reader = csv.DictReader(stream, delimiter=delimiter)
-            return list(reader.fieldnames or []), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            header, rows = list(reader.fieldnames or []), list(reader)
+        for cell in [*header, *(cell for row in rows for cell in row.values())]:
+            # The name of a file may be no UTF-8; anything else tells of another encoding.
+            if isinstance(cell, str) and not cell.isascii() and not (path.parent / cell).exists():
+                cell.encode()
+        return header, rows
+    except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a CSV file ({error}).") from error
 
 

@@ -11,6 +11,7 @@ from mri_tumor.evaluation.calibration import ReliabilityCurve, reliability_curve
 from mri_tumor.evaluation.curves import Curve, precision_recall_curve, roc_curve
 from mri_tumor.evaluation.headline import Headline
 from mri_tumor.evaluation.inputs import ScoredImages
+from mri_tumor.images.messages import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -289,7 +290,7 @@ def _sheet(
 
 
 def _title(row: dict[str, Any]) -> str:
-    name = str(row["file"]).replace("\\", "/").rsplit("/", 1)[-1]
+    name = shown(str(row["file"]).replace("\\", "/").rsplit("/", 1)[-1])
     short = name if len(name) <= 24 else f"{name[:11]}…{name[-12:]}"
     if row["label"] == row["predicted"]:
         return f"{short}\n{row['label']}, rightly\np = {row['probability']:.3f}"

@@ -65,13 +65,15 @@ def page(title: str, body: str) -> str:
         A whole HTML document.
     """
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return (
+    text = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body>{body}</body></html>\n"
     )
+    # A file's name may hold bytes that are no text.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def picture(content: Any, caption: str) -> str:

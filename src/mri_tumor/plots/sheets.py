@@ -88,7 +88,8 @@ def plot_images(
         one = ax.inset_axes(place)
         _draw(one, image, None if heatmaps is None else heatmaps[index], alpha)
         if titles is not None:
-            one.set_title(_plain(titles[index]), fontsize=8, pad=3)
+            # Dollar signs of a file's name are no mathematics.
+            one.set_title(titles[index], fontsize=8, pad=3, parse_math=False)
     ax.text(0.5, 0, NOTICE, ha="center", va="bottom", fontsize=7, color=GREY)
     return ax
 
@@ -117,8 +118,3 @@ def _draw(one: "Axes", image: ArrayLike | None, heatmap: Any, alpha: float) -> N
         extent=(-0.5, pixels.shape[1] - 0.5, pixels.shape[0] - 0.5, -0.5),
         interpolation="bilinear",
     )
-
-
-def _plain(title: str) -> str:
-    """Keep matplotlib from reading dollar signs of a file's name as mathematics."""
-    return title.replace("$", r"\$")
