@@ -9,6 +9,7 @@ from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages
 from mri_tumor.ensemble import VIEWS, Ensemble
 from mri_tumor.errors import ParameterError
 from mri_tumor.images.preprocessing import Preprocessing
+from mri_tumor.labelled import describe_data
 
 RULE = DecisionRule(classes=("notumor", "tumor"), negative_class="notumor", threshold=0.4)
 SETTINGS = Preprocessing(size=32, crop=False, white_percentile=None)
@@ -144,3 +145,18 @@ def test_what_any_member_refuses_is_refused():
 def test_what_does_not_fit_is_refused(members, views, message):
     with pytest.raises(ParameterError, match=message):
         Ensemble(members, views=views)
+
+
+def test_what_members_and_calibration_have_seen_is_known():
+    rng = np.random.default_rng(0)
+    images = [
+        rng.integers(0, 256, (8, 8), dtype=np.uint8).repeat(8, 0).repeat(8, 1) for _ in range(40)
+    ]
+    member = Left()
+    member.data_ = describe_data(images[:4])
+    both = Ensemble([member], views=("plain", "mirrored"))
+    assert both.overlap(images).n_identical == 4
+    assert not Ensemble([Left()]).overlap(images)
+    both.calibrate(images[4:], ["notumor", "tumor"] * 18)
+    assert both.overlap(images).n_identical == 40
+    assert both.overlap([images[0][:, ::-1]]).n_near == 1

@@ -11,12 +11,15 @@ import numpy as np
 from mri_tumor.answers import Answering, PredictsFromImages
 from mri_tumor.answers.engine import gate_features
 from mri_tumor.calibrating import Calibrates
+from mri_tumor.data.overlap import SeenImages
 from mri_tumor.errors import ParameterError
+from mri_tumor.labelled import fingerprints
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mri_tumor.answers.engine import Refuses
+    from mri_tumor.data.overlap import Overlap
 
 View = Callable[["NDArray[np.uint8]"], "NDArray[np.uint8]"]
 
@@ -98,6 +101,10 @@ class Ensemble(PredictsFromImages, Calibrates):
                 )
                 raise ParameterError(message)
         self._parts, self.views = parts, tuple(views)
+        self.data_: dict[str, Any] = {}
+        for member in members:
+            about = getattr(member, "metadata_", {}).get("data")  # of a runtime's predictor
+            self._know(SeenImages.from_dict(getattr(member, "data_", about) or {}))
         self.classes_ = np.array(first.rule.classes)
         threshold = float(np.mean([part.rule.threshold for part in parts]))
         # Members' temperatures are applied before the mean, so none is left to apply after it.
@@ -108,6 +115,27 @@ class Ensemble(PredictsFromImages, Calibrates):
             conformal=first.rule.conformal if len(parts) == 1 else None,
             operating_point=first.rule.operating_point if len(parts) == 1 else None,
         )
+
+    def overlap(self, X: Any) -> Overlap:
+        """Count the images that its members were made with, near-copies included.
+
+        Parameters
+        ----------
+        X : paths, array or data set
+            Images; those that cannot be read are left out.
+
+        Returns
+        -------
+        Overlap
+            True where there are any. Members that keep no hashes of their images add nothing.
+        """
+        return SeenImages.from_dict(self.data_).overlap(fingerprints(X))
+
+    def _calibrated_on(self, X: Any) -> None:
+        self._know(SeenImages.of([fingerprints(X)]))
+
+    def _know(self, seen: SeenImages) -> None:
+        self.data_ = seen.joined(SeenImages.from_dict(self.data_)).to_dict()
 
     def _answering(self, threshold: float | None = None) -> Answering:
         rule = self.rule_ if threshold is None else replace(self.rule_, threshold=threshold)

@@ -81,7 +81,10 @@ def as_collection(images: Any, *, name: str = "X") -> ImageCollection:
     """
     if isinstance(images, ImageCollection):
         return images
-    images = getattr(images, "paths", images)
+    if hasattr(images, "paths"):
+        # Phantoms that were not written have no paths, and their pixels instead.
+        paths = images.paths
+        images = paths if len(paths) else getattr(images, "images", paths)
     if isinstance(images, (str, Path)):
         images = [images]
     if isinstance(images, np.ndarray) and images.dtype.kind not in "OUS":
