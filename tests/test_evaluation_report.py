@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -312,3 +313,52 @@ def test_the_checklist_names_the_epoch_by_the_loss_that_chose_it():
 def test_the_checklist_of_a_bare_run():
     items = claim_items(evaluated(classes=BINARY))
     assert [item.number for item in items if item.filled] == [13, 28, 29, 33, 34, 35, 36, 37, 38]
+
+
+def test_names_that_are_no_text_and_mathematics_are_written_out(tmp_path):
+    picture = np.full((32, 32), 99, np.uint8)
+    files = []
+    for name in (b"caf\xe9", b"a$_$b"):
+        path = os.fsencode(tmp_path) + b"/" + name + b".png"
+        Image.fromarray(picture).save(os.fsdecode(path))
+        files.append(os.fsdecode(path))
+    report = evaluated(files=[*files, *(f"{i}.png" for i in range(58))])
+    about = {"left out": files[0]}
+    page = write_html_report(tmp_path / "r.html", evaluation=report, dataset_summary=about)
+    assert "caf\\udce9.png" in page.read_text("utf-8")
+    assert json.loads((tmp_path / "r.json").read_text())["title"]
+    axes = report.plot_least_certain(60)
+    titles = [one.get_title() for one in axes.child_axes]
+    assert any(title.startswith("a$_$b.png") for title in titles)
+    axes.figure.savefig(io.BytesIO(), format="png")
+
+
+def test_a_report_that_cannot_be_whole_leaves_the_old_one(tmp_path):
+    (tmp_path / "a.html").write_text("old")
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(DataError, match=r"a\.json: the report cannot be written"):
+        write_html_report(tmp_path / "a.html", evaluation=evaluated())
+    assert (tmp_path / "a.html").read_text() == "old"
+
+
+def test_numbers_of_numpy_are_written(tmp_path):
+    report = evaluate_predictions(
+        ["tumor", "notumor"],
+        [[0.1, 0.9], [0.9, 0.1]],
+        classes=BINARY,
+        n_bootstrap=np.int64(10),
+        seed=np.int64(1),
+        confidence=np.float32(0.9),
+    )
+    report.save(tmp_path / "report.json")
+    assert EvaluationReport.load(tmp_path / "report.json").n_bootstrap == 10
+
+
+def test_epochs_without_a_loss_are_not_the_best():
+    history = {"val_loss": [float("nan"), 0.7, 0.5, None], "val_calibrated_loss": np.array([])}
+    text = {item.number: item.text for item in claim_items(evaluated(), history=history)}[26]
+    assert "Epoch 3 of 4 has the lowest validation loss." in text
+
+
+def test_no_images_are_asked_for(tmp_path):
+    assert evaluated().worst(-1) == evaluated().least_certain(0) == []

@@ -95,6 +95,13 @@ def evaluate(
     """
     if page is not None and page.suffix.lower() not in {".html", ".htm"}:
         raise click.UsageError(f"--report: the file's name must end in .html, not {page.name!r}.")
+    written = [output, picture, *([page, page.with_suffix(".json")] if page else [])]
+    names = [path.absolute() for path in written if path]
+    if len(set(names)) < len(names):
+        raise click.UsageError(
+            "--output, --report and --picture: two of them name the same file; --report also "
+            "writes a JSON file of its name."
+        )
     from mri_tumor.data import LeakWarning
 
     classifier = load_model(model)

@@ -94,7 +94,7 @@ def _rows(
     sure: NDArray[np.float64],
 ) -> list[dict[str, Any]]:
     """Describe the images with the smallest finite keys."""
-    order = np.argsort(keys, kind="stable")[: min(n, int(np.isfinite(keys).sum()))]
+    order = np.argsort(keys, kind="stable")[: max(0, min(n, int(np.isfinite(keys).sum())))]
     labels = images.label_names()
     return [
         {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mri_tumor.evaluation.render import show_interval, show_number
+from mri_tumor.labels import is_missing
 
 if TYPE_CHECKING:
     from mri_tumor.evaluation.report import EvaluationReport
@@ -185,17 +186,23 @@ def _from_settings(
 
 def _from_history(history: Mapping[str, Any]) -> dict[int, str]:
     # Epochs are judged by the loss after the best temperature, where that was kept.
-    judged = "val_calibrated_loss" if history.get("val_calibrated_loss") else "val_loss"
-    losses = list(history.get(judged, ()))
+    judged = "val_calibrated_loss" if len(history.get("val_calibrated_loss", ())) else "val_loss"
+    losses = {
+        epoch: float(loss)
+        for epoch, loss in enumerate(history.get(judged, ()), start=1)
+        if not is_missing(loss)
+    }
     stages = [str(stage) for stage in history.get("stage", ())]
     spent = ", ".join(f"{stage} {stages.count(stage)}" for stage in dict.fromkeys(stages))
     found = {}
     if spent:
         found[25] = f"Epochs by stage: {spent}."
     if losses:
-        best = min(range(len(losses)), key=losses.__getitem__) + 1
+        best = min(losses, key=losses.__getitem__)
         after = " after the best temperature" if judged != "val_loss" else ""
-        found[26] = f"Epoch {best} of {len(losses)} has the lowest validation loss{after}."
+        found[26] = (
+            f"Epoch {best} of {len(history[judged])} has the lowest validation loss{after}."
+        )
     return found
 
 

@@ -226,7 +226,7 @@ def compare_predictions(
         coverage=(_coverage(scorers[0]), _coverage(scorers[1])),
         n_images=len(scorers[0].images),
         n_groups=scorers[0].n_groups,
-        confidence=confidence,
+        confidence=float(confidence),
     )
 
 

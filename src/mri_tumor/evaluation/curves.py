@@ -250,5 +250,7 @@ def _precision_at(hits: Floats, alarms: Floats) -> Floats:
 def _area(kind: str, hits: Floats, alarms: Floats) -> float:
     recall = hits / hits[-1]
     if kind == "roc":
-        return float(np.sum(np.diff(alarms / alarms[-1]) * (recall[1:] + recall[:-1]) / 2))
-    return float(np.sum(np.diff(recall) * divide(hits, hits + alarms)[1:]))
+        parts = np.diff(alarms / alarms[-1]) * (recall[1:] + recall[:-1]) / 2
+    else:
+        parts = np.diff(recall) * divide(hits, hits + alarms)[1:]
+    return min(1.0, float(np.sum(parts)))  # the sum can be above it by rounding

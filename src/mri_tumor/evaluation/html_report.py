@@ -109,8 +109,12 @@ def write_html_report(
         images=images,
         title=title,
     )
-    _write(target.with_suffix(".json"), text)
-    _write(target, html)
+    files = {target: html.encode(), target.with_suffix(".json"): text.encode()}
+    for file in files:
+        if file.is_dir():
+            raise DataError(f"{file}: the report cannot be written: it is a folder")
+    for file, content in files.items():
+        _write(file, content)
     return target
 
 
@@ -191,11 +195,11 @@ def _body(title: str, sections: list[Section]) -> str:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda file: file.write(text.encode()))
+        write_whole(path, lambda file: file.write(content))
     except OSError as error:
         msg = f"{path}: the report cannot be written: {error.strerror or error}"
         raise DataError(msg) from error

@@ -46,10 +46,11 @@ def group_weights(
     Raises
     ------
     ParameterError
-        If the number of resamples, what users call `n_bootstrap`, is below 0.
+        If the number of resamples, what users call `n_bootstrap`, is no whole number of 0 or more.
     """
-    if n_resamples < 0:
-        msg = f"n_bootstrap must be 0 or more; received {n_resamples}"
+    whole: bool = isinstance(n_resamples, int | np.integer)  # 1e3 is none
+    if not whole or n_resamples < 0:
+        msg = f"n_bootstrap must be a whole number, 0 or more; received {n_resamples!r}"
         raise ParameterError(msg)
     rng = np.random.default_rng(seed)
     size = chunk or max(1, _CELLS_AT_ONCE // n_groups)
@@ -208,6 +209,7 @@ def figure_interval(
         if of_pairs and effective > n_independent:
             trials = float(np.sqrt(effective * n_independent))
         trials = max(1.0, trials)
+        value = min(1.0, value)  # a sum of many parts can be above it by rounding
         return clopper_pearson(value * trials, trials, confidence=confidence)
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(defined, [tail, 100 - tail])

@@ -13,7 +13,7 @@ from mri_tumor.evaluation.intervals import figure_interval, group_weights
 from mri_tumor.evaluation.measures import divide
 from mri_tumor.evaluation.points import CurvePoint
 from mri_tumor.evaluation.ranking import Ranking
-from mri_tumor.labels import NEGATIVE
+from mri_tumor.labels import NEGATIVE, is_missing
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,10 @@ def choose_threshold(
             f"received shape {scores.shape}; leave images without an answer out"
         )
         raise ParameterError(msg)
+    if missing := [i for i, label in enumerate(labels) if is_missing(label)]:
+        raise DataError(
+            f"labels: that of image {missing[0]} is missing; leave it out, or label it"
+        )
     is_tumor = np.array([str(label) != negative_class for label in labels])
     ranking = Ranking.make(is_tumor, scores, groups=groups)  # refuses a single side
     positives, negatives = np.sort(scores[is_tumor]), np.sort(scores[~is_tumor])
@@ -201,7 +205,7 @@ def choose_threshold(
         specificity_interval=ends[1].interval,
         target=target,
         target_value=float(least),
-        reached=reached >= least - 1e-12,
+        reached=bool(reached >= least - 1e-12),
         n_positive=len(positives),
         n_negative=len(negatives),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mri_tumor.errors import DataError
+from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation.inputs import ScoredImages, check_scored
 from mri_tumor.evaluation.render import NOTICE
 from mri_tumor.evaluation.scorer import HEADLINE
@@ -90,7 +90,7 @@ def from_plain(cls: "type[EvaluationReport]", plain: Mapping[str, Any]) -> "Eval
             images=None if images is None else _read_images(plain, images),
             **{name: plain[name] for name in _AS_THEY_ARE},
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ParameterError) as error:
         msg = f"this is not an evaluation that save() wrote: {error!r}"
         raise DataError(msg) from error
 

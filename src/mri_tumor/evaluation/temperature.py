@@ -118,7 +118,11 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> Floats:
     if not 0 < temperature < np.inf:
         msg = f"temperature must be a number above 0; received {temperature!r}"
         raise ParameterError(msg)
-    values = np.asarray(probabilities, dtype=np.float64)
+    try:
+        values = np.asarray(probabilities, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"probabilities must be numbers, as many in each row: {error}"
+        raise ParameterError(msg) from None
     if values.ndim != 2:
         msg = f"probabilities must have two dimensions; received shape {values.shape}"
         raise ParameterError(msg)
