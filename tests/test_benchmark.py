@@ -324,6 +324,8 @@ def test_wrong_arguments_are_refused_before_any_work(tmp_path, data):
         run_benchmark(data, output=tmp_path / "a", epochs=0)
     with pytest.raises(ParameterError, match="threads"):
         run_benchmark(data, output=tmp_path / "a", threads=(0,))
+    with pytest.raises(ParameterError, match="n_bootstrap"):
+        run_benchmark(data, output=tmp_path / "a", threads=2, n_bootstrap=1e3)
     with pytest.raises(DataError, match="no validation part"):
         run_benchmark(data.train, output=tmp_path / "a")
     assert not (tmp_path / "a").exists()

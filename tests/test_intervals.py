@@ -267,6 +267,23 @@ def test_less_than_no_resamples_is_refused(make):
         make(*two_sides(), n_bootstrap=-1, **named)
 
 
+def test_text_is_no_score():
+    with pytest.raises(ParameterError, match="scores must be numbers"):
+        roc_curve([True, False], ["high", "low"])
+    with pytest.raises(ParameterError, match="p_tumor must be numbers"):
+        choose_threshold(["tumor", "notumor"], ["high", "low"])
+    with pytest.raises(DataError, match="image 1 is missing"):
+        choose_threshold(["tumor", None, "notumor"], [0.9, 0.5, 0.2])
+
+
+def test_a_perfect_curve_may_sum_up_to_more_than_one():
+    positive = np.arange(6) < 3
+    for n in range(2, 60):  # many ties of the same two scores
+        both = np.repeat(positive, n)
+        curve = precision_recall_curve(both, np.where(both, 0.9, 0.1), groups=np.arange(6 * n) % 7)
+        assert curve.area == 1
+
+
 def test_points_on_the_curve():
     positive, scores = two_sides()
     x, y, cuts = metrics.roc_curve(positive, scores, drop_intermediate=False)

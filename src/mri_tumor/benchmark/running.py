@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from mri_tumor.data.splits import SPLITS, LeakWarning
 from mri_tumor.errors import DataError, ParameterError
 from mri_tumor.evaluation.render import show_number
 from mri_tumor.labelled import fingerprints, images_behind
+from mri_tumor.training.parameters import is_whole
 
 if TYPE_CHECKING:
     import os
@@ -37,7 +39,7 @@ def run_benchmark(
     output: str | os.PathLike[str],
     seeds: int | Sequence[int] = 3,
     weights: Weights | Mapping[str, Weights] = IMAGENET,
-    threads: Sequence[int] = (1, 2),
+    threads: int | Sequence[int] = (1, 2),
     n_bootstrap: int = 1000,
     say: Callable[[str], Any] = lambda _text: None,
     **parameters: Any,
@@ -66,7 +68,7 @@ def run_benchmark(
     weights : str, path, None, or a mapping of these by backbone, default="imagenet"
         What the backbones start from. In a mapping, ``"imagenet"`` for those not named. Only
         backbones from ImageNet weights enter the Pareto front.
-    threads : sequence of int, default=(1, 2)
+    threads : int or sequence of int, default=(1, 2)
         Threads to time with; the first decides the Pareto front.
     n_bootstrap : int, default=1000
         Resamples for the intervals, over groups.
@@ -96,10 +98,13 @@ def run_benchmark(
     >>> print(run_benchmark(data, ["MobileNetV2", "EfficientNetB0"], output="bench",
     ...                     weights={"EfficientNetB0": None}))  # doctest: +SKIP
     """
-    if not threads or any(count < 1 for count in threads):
+    threads = list(threads) if isinstance(threads, Iterable) else [threads]
+    if not threads or not all(is_whole(count, 1) for count in threads):
         raise ParameterError(f"threads: must be numbers of 1 or more. Received: {threads!r}")
-    if n_bootstrap < 0:
-        raise ParameterError(f"n_bootstrap: must be 0 or more. Received: {n_bootstrap!r}")
+    if not is_whole(n_bootstrap, 0):
+        raise ParameterError(
+            f"n_bootstrap: must be a whole number, 0 or more. Received: {n_bootstrap!r}"
+        )
     cells = plan_cells(backbones, seeds, weights)
     data = _divided(data)
     settings = settings_of(data, _recipe(parameters), n_bootstrap)

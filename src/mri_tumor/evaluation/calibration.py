@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import ParameterError
-from mri_tumor.evaluation.inputs import ScoredImages, check_probabilities
+from mri_tumor.evaluation.inputs import ScoredImages, as_floats, check_probabilities
 from mri_tumor.evaluation.intervals import wilson
 from mri_tumor.evaluation.measures import divide
 
@@ -160,7 +160,7 @@ def reliability_curve(
     ([0, 2], 0.8, 0.5)
     """
     events = np.asarray(happened)
-    values = np.asarray(probabilities, dtype=np.float64)
+    values = as_floats("probabilities", probabilities)
     if events.dtype != np.bool_ or events.ndim != 1 or events.shape != values.shape:
         msg = (
             "happened must be booleans, one for each probability; received shape "

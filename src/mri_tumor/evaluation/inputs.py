@@ -210,11 +210,7 @@ def check_probabilities(
         If the shape is wrong, a value is not finite or outside of [0, 1], or a row does not
         sum to 1, as logits do not.
     """
-    try:
-        values = np.array(probabilities, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = f"probabilities must be numbers of shape ({n_images}, {n_classes}): {error}"
-        raise ParameterError(msg) from error
+    values = as_floats("probabilities", probabilities)
     if values.shape != (n_images, n_classes):
         msg = (
             f"probabilities must have shape ({n_images}, {n_classes}), a row for each label and "
@@ -242,6 +238,15 @@ def check_probabilities(
         raise ParameterError(msg)
     values[~np.isfinite(values).all(axis=1)] = np.nan
     return np.clip(values, 0.0, 1.0)
+
+
+def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers as an array of their own, or say that they are none."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} must be numbers, as many in each row: {error}"
+        raise ParameterError(msg) from None
 
 
 def check_share(name: str, value: float, *, closed: bool = True) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
-from mri_tumor.evaluation.inputs import check_share
+from mri_tumor.evaluation.inputs import as_floats, check_share
 from mri_tumor.evaluation.intervals import figure_interval, group_weights
 from mri_tumor.evaluation.measures import divide
 from mri_tumor.evaluation.points import CurvePoint
@@ -162,7 +162,7 @@ def choose_threshold(
     if sensitivity is not None and specificity is not None:
         msg = "give sensitivity or specificity, not both: one threshold keeps one of them"
         raise ParameterError(msg)
-    scores = np.asarray(p_tumor, dtype=np.float64)
+    scores = as_floats("p_tumor", p_tumor)
     if scores.shape != (len(labels),) or not ((scores >= 0) & (scores <= 1)).all():
         msg = (
             f"p_tumor must be {len(labels)} probabilities in [0, 1], one for each label; "

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
+from mri_tumor.evaluation.inputs import as_floats
 from mri_tumor.evaluation.intervals import group_weights, resamples_at_once
 from mri_tumor.groups import number_groups
 
@@ -46,7 +47,7 @@ class Ranking:
     ) -> "Ranking":
         """Check and sort images; refused ones go to the wrong end."""
         side = np.asarray(positive)
-        values = np.array(scores, dtype=np.float64)
+        values = as_floats("scores", scores)
         if side.dtype != np.bool_ or side.ndim != 1 or side.shape != values.shape:
             msg = (
                 "positive must be booleans, one for each score; received shape "

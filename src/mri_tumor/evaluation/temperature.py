@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mri_tumor.errors import DataError, ParameterError
-from mri_tumor.evaluation.inputs import UNKNOWN, check_scored
+from mri_tumor.evaluation.inputs import UNKNOWN, as_floats, check_scored
 from mri_tumor.labels import NEGATIVE
 
 Floats = NDArray[np.float64]
@@ -118,16 +118,12 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> Floats:
     if not 0 < temperature < np.inf:
         msg = f"temperature must be a number above 0; received {temperature!r}"
         raise ParameterError(msg)
-    try:
-        values = np.asarray(probabilities, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = f"probabilities must be numbers, as many in each row: {error}"
-        raise ParameterError(msg) from None
+    values = as_floats("probabilities", probabilities)
     if values.ndim != 2:
         msg = f"probabilities must have two dimensions; received shape {values.shape}"
         raise ParameterError(msg)
     if temperature == 1:
-        return values.copy()
+        return values
     return np.exp(_log_softmax(_logits(values) / temperature))
 
 
