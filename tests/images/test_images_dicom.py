@@ -3,6 +3,7 @@
 import io
 import logging
 import struct
+import sys
 import warnings
 import zlib
 
@@ -485,3 +486,14 @@ def test_the_samples_of_pydicom():
 def test_modalities_are_words(allow):
     with pytest.raises(ParameterError, match="allow_modality"):
         read_image(dicom(DEEP), allow_modality=allow)
+
+
+def test_readers_that_are_not_installed_are_named(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pydicom.filereader", None)
+        with pytest.raises(ImageError, match=r"pydicom is not installed.*pip install pydicom"):
+            read_image(dicom(ramp()))
+    decoder = pydicom.pixels.get_decoder(UID(SYNTAXES["JPEG lossless"]))
+    monkeypatch.setattr(decoder, "_available", {})
+    with pytest.raises(ImageError, match=r"pylibjpeg is not installed.*pylibjpeg-libjpeg"):
+        read_image(dicom(DEEP, "JPEG lossless"))

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import sys
 import tracemalloc
 from contextlib import contextmanager
 from functools import partial
@@ -321,3 +322,9 @@ def test_any_axes_agree_with_nibabel_s_canonical_image(shape, order, signs, plan
         for number in (0, len(volume) - 1):
             flat = canonical.take(number, axis=stacked)
             np.testing.assert_array_equal(volume[number], flat.T[::-1, ::-1])
+
+
+def test_a_reader_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nibabel.nifti1", None)
+    with pytest.raises(ImageError, match=r"nibabel is not installed.*pip install nibabel`"):
+        read_image(nifti(BODY, np.eye(4)), volume=0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Literal
 
 from mri_tumor.errors import ImageError
-from mri_tumor.images.messages import refusal
+from mri_tumor.images.messages import not_installed, refusal
 from mri_tumor.images.sources import Opened
 
 KEYWORDS = (
@@ -129,6 +129,8 @@ def read_header(file: Opened, *, max_bytes: int) -> DicomHeader:
         raise
     except MemoryError:
         raise refusal(file.name, "has a header that does not fit in memory", _COPY_AGAIN) from None
+    except ImportError as error:
+        raise not_installed(file.name, "DICOM", error) from None
     except Exception:  # noqa: BLE001 - damaged headers raise nearly anything
         # The cause is dropped on purpose: it may quote the header.
         problem = "is a DICOM file with a damaged header"

@@ -9,7 +9,7 @@ from mri_tumor.errors import ImageError
 from mri_tumor.images.codestream import jpeg2000_size, jpeg_size, rle_is_bounded
 from mri_tumor.images.dicom_facts import DicomFacts
 from mri_tumor.images.dicom_header import NATIVE, DicomHeader
-from mri_tumor.images.messages import refusal
+from mri_tumor.images.messages import not_installed, refusal
 
 _JPEG = "1.2.840.10008.1.2.4."
 _BASELINE = _JPEG + "50"
@@ -61,7 +61,9 @@ def decode_frame(
         )
     data = _native(header, facts, frame, name) if native else _packed(header, facts, frame, name)
     try:
-        values = _decode(header, facts, data)
+        values = _decode(header, facts, data, name)
+    except ImageError:
+        raise
     except MemoryError:
         raise refusal(name, "does not fit in memory", "Scale it down") from None
     except Exception:  # noqa: BLE001 - damaged pixels raise nearly anything
@@ -126,7 +128,7 @@ def _check_packed(data: bytes, syntax: str, facts: DicomFacts, name: str) -> Non
         raise refusal(name, "has pixel data that do not agree with its tags", _COPY_AGAIN)
 
 
-def _decode(header: DicomHeader, facts: DicomFacts, data: bytes) -> npt.NDArray[Any]:
+def _decode(header: DicomHeader, facts: DicomFacts, data: bytes, name: str) -> npt.NDArray[Any]:
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
@@ -137,6 +139,8 @@ def _decode(header: DicomHeader, facts: DicomFacts, data: bytes) -> npt.NDArray[
     elif header.transfer_syntax == _RLE:
         plugin = "pydicom"
     decoder = get_decoder(UID(header.transfer_syntax))
+    if plugin and plugin not in decoder.available_plugins:
+        raise not_installed(name, "DICOM", ImportError(name=plugin))
     values, _ = decoder.as_array(
         data,
         index=0,

@@ -45,3 +45,32 @@ def refusal(name: str, problem: str, advice: str) -> ImageError:
         The error, to be raised by the caller.
     """
     return ImageError(f"{name}: {problem}. {advice}.")
+
+
+def not_installed(name: str, kind: str, error: ImportError) -> ImageError:
+    """Make the error for a file of a kind whose reader is not installed.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, already made safe by `shown`.
+    kind : str
+        What the file is.
+    error : ImportError
+        From importing the reader.
+
+    Returns
+    -------
+    ImageError
+        The error, to be raised by the caller.
+    """
+    wanted = {
+        "DICOM": "pydicom pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg",
+        "NIfTI": "nibabel",
+    }[kind]
+    missing = (error.name or wanted).partition(".")[0]
+    return refusal(
+        name,
+        f"is a {kind} file, and {missing} is not installed, which reads it",
+        f"Install it with `pip install {wanted}`",
+    )

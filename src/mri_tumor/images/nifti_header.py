@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mri_tumor.errors import ImageError
 from mri_tumor.images.limits import MAX_PAGES
-from mri_tumor.images.messages import refusal
+from mri_tumor.images.messages import not_installed, refusal
 from mri_tumor.images.options import ReadOptions
 from mri_tumor.images.stores import truncated
 
@@ -101,6 +101,8 @@ def read_nifti_header(
         unit = _UNITS_IN_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     except ImageError:
         raise
+    except ImportError as error:
+        raise not_installed(name, "NIfTI", error) from None
     except Exception:  # noqa: BLE001 - damaged headers raise nearly anything
         raise refusal(name, "is a NIfTI file with a damaged header", _CONVERT) from None
     volumes, shape3 = _volumes(shape, name)
