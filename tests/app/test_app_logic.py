@@ -14,7 +14,8 @@ from scan_samples import SECRET
 
 from mri_tumor.answers.rule import DecisionRule
 from mri_tumor.app import settings as app_settings
-from mri_tumor.app.cases import assess_cases
+from mri_tumor.app.case_view import _slice_note
+from mri_tumor.app.cases import Case, assess_cases
 from mri_tumor.app.escaping import plain
 from mri_tumor.app.heatmaps import MapChoice, make_heatmap
 from mri_tumor.app.models import open_model
@@ -99,6 +100,19 @@ def test_a_volume_keeps_an_answer_for_each_slice(model):
     assert found.row_of(0)["status"] == "refused"
     small = np.array(Image.fromarray(drawn(0)).resize((96, 96)))
     assert np.corrcoef(found.image(1).ravel(), small.ravel())[0, 1] > 0.98
+
+
+def test_a_slice_without_an_answer_decided_nothing():
+    slices = [row(p=0.9), row("refused", None, None, "no scan"), row(p=0.8), row(p=0.1)]
+    whole = {**row(p=0.85), "kind": "volume", "slices": 4, "decided_by": [0, 2]}
+    case = Case("v.nii.gz", whole, tuple(slices), ())
+    assert case.deciding == [0, 2]
+    assert case.best_slice == 0
+    assert case.deciding_in_words == "Slices 0 to 2, without 1, decided for the volume."
+    assert _slice_note(case, 1).startswith("Slice 1 of 0 to 3: no scan. Slices 0 to 2, without 1")
+    refused = {**row("refused", None, None), "decided_by": None}
+    assert Case("v", refused, tuple(slices), (None,) * 4).best_slice == 1
+    assert Case("v", refused, tuple(slices), ()).deciding_in_words == ""
 
 
 def test_a_bad_file_is_a_case_with_one_line(model):

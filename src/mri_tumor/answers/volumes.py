@@ -11,7 +11,7 @@ from mri_tumor.assessment import refused
 from mri_tumor.images.scans import Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mri_tumor.answers.rule import DecisionRule
     from mri_tumor.assessment import Assessment
@@ -76,6 +76,27 @@ def _run_length(spacing: float | None) -> int:
     if not spacing or not math.isfinite(spacing):
         return _FEWEST_SLICES
     return max(_FEWEST_SLICES, math.ceil(round(_EXTENT_MM / abs(spacing), 6)))
+
+
+def slices_that_decided(
+    volume: Mapping[str, Any], slices: Sequence[Mapping[str, Any]]
+) -> list[int]:
+    """Return which slices decided for a volume: those of the run that have an answer.
+
+    Parameters
+    ----------
+    volume : mapping
+        The row of the volume, from `rows_of_scans`.
+    slices : sequence of mapping
+        The rows of its slices.
+
+    Returns
+    -------
+    list of int
+        Their numbers; none where the volume was refused.
+    """
+    start, end = volume.get("decided_by") or (0, -1)
+    return [at for at in range(start, end + 1) if slices[at]["label"] is not None]
 
 
 def rows_of_scans(

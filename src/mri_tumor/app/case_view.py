@@ -72,9 +72,17 @@ def show_case(case: Case, model: Runtime, view: View, *, name: str) -> None:
         image=image,
         heatmap=heatmap,
         opacity=view.opacity,
-        note=f"Slice {at} of 0 to {len(case.slices) - 1}." if case.is_volume else "",
+        note=_slice_note(case, at) if case.is_volume else "",
     )
     _offer_page(page)
+
+
+def _slice_note(case: Case, at: int) -> str:
+    """Say which slice is shown, what the model said of it, and which decided for the volume."""
+    row = case.row_of(at)
+    p = row["tumor_probability"]
+    here = str(row["message"]) if p is None else f"P(tumour) {percent(p)}, {row['status']}"
+    return f"Slice {at} of 0 to {len(case.slices) - 1}: {here}. {case.deciding_in_words}".strip()
 
 
 def _say_answer(case: Case, model: Runtime) -> None:
@@ -98,12 +106,7 @@ def _say_answer(case: Case, model: Runtime) -> None:
 def _choose_slice(case: Case) -> int:
     last = len(case.slices) - 1
     at: int = st.slider("Slice", 0, last, case.best_slice, key=f"slice-{id(case)}")
-    decided = case.row.get("decided_by")
-    row = case.row_of(at)
-    p = row["tumor_probability"]
-    here = plain(str(row["message"])) if p is None else f"P(tumour) {percent(p)}, {row['status']}"
-    run = f" Slices {decided[0]} to {decided[1]} decided for the volume." if decided else ""
-    st.caption(f"Slice {at}: {here}.{run}")
+    st.caption(plain(_slice_note(case, at)))
     return at
 
 

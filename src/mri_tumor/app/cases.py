@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mri_tumor.answers.volumes import rows_of_scans
+from mri_tumor.answers.volumes import rows_of_scans, slices_that_decided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,8 +50,24 @@ class Case:
     @property
     def best_slice(self) -> int:
         """The middle of the slices that decided, or of all where none did."""
-        start, end = self.row.get("decided_by") or (0, len(self.pictures) - 1)
-        return int(start + end) // 2
+        decided = self.deciding or range(len(self.pictures))
+        return decided[(len(decided) - 1) // 2]
+
+    @property
+    def deciding(self) -> list[int]:
+        """The slices that decided for a volume: those of the run that have an answer."""
+        return slices_that_decided(self.row, self.slices)
+
+    @property
+    def deciding_in_words(self) -> str:
+        """Which slices decided for a volume; empty where none did."""
+        decided = self.deciding
+        if not decided:
+            return ""
+        start, end = decided[0], decided[-1]
+        left_out = [str(at) for at in range(start, end) if at not in decided]
+        but = f", without {', '.join(left_out)}," if left_out else ""
+        return f"Slices {start} to {end}{but} decided for the volume."
 
     def image(self, at: int = 0) -> NDArray[np.uint8]:
         """Return the pixels of the image or of a slice, uint8 of shape (h, w).
