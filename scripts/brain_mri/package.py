@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from features import build
@@ -23,6 +25,12 @@ from mri_tumor.export import add_runtime
 from mri_tumor.images.collection import as_collection
 from mri_tumor.images.preprocessing import Preprocessing
 from mri_tumor.labelled import describe_data
+from mri_tumor.labels import UNKNOWN_TUMOR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mri_tumor.answers import DecisionRule
 
 # Of known scans, and about of those of other sources.
 MAX_REFUSED = 0.01
@@ -49,7 +57,7 @@ def main() -> None:
     model.load_weights(folder / "model.weights.h5")
 
     found = read_outputs(folder)
-    rule = rule_from(found, calibration_images(found))
+    rule = counting_images(rule_from(found, calibration_images(found)), found)
     dataset = load(given.data)
     classifier = TumorClassifier(weights="imagenet", augmentation="robust")
     classifier.classes_ = np.array(CLASSES)
@@ -86,6 +94,20 @@ def main() -> None:
     )
     add_runtime(given.output)
     print(f"threshold {rule.threshold:.4f}, temperature {rule.temperature:.3f}: {given.output}")
+
+
+def counting_images(rule: DecisionRule, found: dict[str, NDArray[Any]]) -> DecisionRule:
+    """Let a rule that was fitted to all looks of some images say how many images they are."""
+    plain = (found["part"] == "validation") & (found["kind"] == "plain")
+    labels = found["label"][plain]
+    healthy = int((labels == rule.negative_class).sum())
+    assert rule.operating_point is not None
+    assert rule.conformal is not None
+    point = replace(rule.operating_point, n_positive=len(labels) - healthy, n_negative=healthy)
+    known = int((labels != UNKNOWN_TUMOR).sum())
+    return replace(
+        rule, operating_point=point, conformal=replace(rule.conformal, n_calibration=known)
+    )
 
 
 if __name__ == "__main__":
