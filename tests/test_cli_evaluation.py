@@ -15,6 +15,7 @@ from mri_tumor.data import load_dataset
 from mri_tumor.data.dividing import halve
 from mri_tumor.errors import DataError
 from mri_tumor.evaluation import EvaluationReport
+from mri_tumor.labelled import describe_data
 from mri_tumor.phantoms import make_phantoms
 
 
@@ -244,3 +245,25 @@ def test_the_leak_of_a_random_split_is_measured(tiny, scans):
     assert set(found["leaky_minus_clean"]["figures"]["accuracy"]) == {
         "first", "second", "difference", "interval",
     }  # fmt: skip
+
+
+def test_weights_that_saw_the_test_images_stop_a_strict_training(
+    tiny, scans, tmp_path, monkeypatch
+):
+    dataset = load_dataset(scans)
+    seen = describe_data(dataset.test)
+    monkeypatch.setattr("mri_tumor.labelled.images_behind", lambda weights: seen)
+    out = tmp_path / "model"
+    options = ("--backbone", "tiny", "--weights", "none", "--output", out, "--strict")
+    result = run("train", scans, *options, expect=3)
+    assert f"{len(dataset.test)} of these {len(dataset.test)} images were used" in result.stderr
+    assert not out.exists()
+
+
+def test_a_report_tells_beside_its_figures_what_the_model_has_seen(trained, tmp_path):
+    page = tmp_path / "page.html"
+    run("evaluate", trained[0] / "split.csv", "--model", trained[0], "--report", page)
+    html = page.read_text("utf-8")
+    result = html[html.index("<h2>Result") : html.index("<h2>Data")]
+    assert "were used to make the model" in result
+    assert "no group crosses the split" not in html

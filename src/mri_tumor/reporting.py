@@ -70,7 +70,8 @@ def report_content(
             **{name: value for name, value in about_dataset(dataset).items() if value != []},
             **({"seen_before": seen} if seen else {}),
             **({"split": split} if split else {}),
-            "split_level": (
+            "split_level": seen
+            or (
                 "Groups: patients where known, and near-duplicates, turned and mirrored copies "
                 f"included. {dataset.leaks}."
             ),
@@ -144,7 +145,9 @@ def _model(model: Any) -> dict[str, Any]:
         f"{options['n_variants']} variants of each image, patience {options['patience']}, "
         f"seed {options['seed']}."
     )
-    if options["finetune_epochs"]:
+    if "head" not in stages:
+        text = "Not by fit alone: see the model card, or what made the weights."
+    elif options["finetune_epochs"]:
         n_layers = options["finetune_layers"] or model.backbone_.finetune_layers
         text += (
             f" Then {stages.count('finetune')} epochs with the last {n_layers} layers "

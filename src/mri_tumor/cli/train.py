@@ -18,7 +18,9 @@ from mri_tumor.cli.tables import show_evaluation
 from mri_tumor.cli.trained import describe, keep
 
 if TYPE_CHECKING:
+    from mri_tumor.classifier import TumorClassifier
     from mri_tumor.data import Dataset
+    from mri_tumor.evaluation import EvaluationReport
 
 
 @click.command()
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("mri-tumor-model"),
     show_default=True,
-    help="Folder for the model, its report and its figures.",
+    help="Folder for the model, its report and its figures; an older model there is replaced.",
 )
 @click.option("--task", type=click.Choice(["binary", "four"]), help="What to tell apart.")
 @click.option(
@@ -124,7 +126,11 @@ if TYPE_CHECKING:
 @click.option(
     "--resume", is_flag=True, help="Go on with the training that was stopped in this output."
 )
-@click.option("--strict", is_flag=True, help="Stop at unusable files or a split that leaks.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Stop at unusable files, a split that leaks, or weights that saw the test images.",
+)
 @config_option
 @seed_option
 @json_option
@@ -195,10 +201,10 @@ def train(
         click.echo(f"mri-tumor: {error}", err=True)
         return STRICT_FAILED
     _check_parts(dataset)
+    if _tell_what_was_seen(weights, dataset) and strict:
+        return STRICT_FAILED
     say = _speaker(as_json)
-    say(dataset.summary())
-    for note in notes:
-        say(f"warning: {note}")
+    say("\n".join([dataset.summary(), *(f"warning: {note}" for note in notes)]))
     choosing, calibration = set_aside(dataset.validation, seed=seed, say=say)
     classifier = TumorClassifier(
         weights=None if weights == "none" else weights,
@@ -222,7 +228,7 @@ def train(
                 calibration, sensitivity=sensitivity, specificity=specificity, coverage=coverage
             )
         seconds = time.perf_counter() - started
-        report = classifier.evaluate(dataset.test)
+        report = _measure(classifier, dataset)
         keep(classifier, report, dataset, output, seconds=seconds, calibration=calibration)
     if as_json:
         write_json(describe(classifier, report, dataset, output, seconds))
@@ -232,6 +238,26 @@ def train(
         click.echo(f"\nTrained in {seconds:.0f} s. Saved in {output}. Use it:")
         click.echo(f"  mri-tumor predict scan.png --model {output}")
     return 0
+
+
+def _tell_what_was_seen(weights: str, dataset: Dataset) -> bool:
+    """Tell, before a training, if the weights that it starts from have seen images of the test."""
+    from mri_tumor.data.overlap import SeenImages
+    from mri_tumor.labelled import fingerprints, images_behind
+
+    seen = SeenImages.from_dict(images_behind(weights)).overlap(fingerprints(dataset.test))
+    if seen:
+        click.echo(f"warning: {seen}", err=True)
+    return bool(seen)
+
+
+def _measure(classifier: TumorClassifier, dataset: Dataset) -> EvaluationReport:
+    """Evaluate on the test part; what leaks into it is told by then."""
+    from mri_tumor.data import LeakWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakWarning)
+        return classifier.evaluate(dataset.test)
 
 
 def _check_parts(dataset: Dataset) -> None:

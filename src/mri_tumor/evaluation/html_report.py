@@ -160,7 +160,10 @@ def render_html_report(
     }
     plain = {name: plainly(value) for name, value in given.items() if value}
     sections = [
-        ("Result", result_section(evaluation)),
+        (
+            "Result",
+            result_section(evaluation, str((dataset_summary or {}).get("seen_before", ""))),
+        ),
         *data_section(dataset_summary, plain),
         *training_section(history, plain),
         ("Figures", figures_section(evaluation)),

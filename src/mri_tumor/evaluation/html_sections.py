@@ -18,8 +18,8 @@ COMPARED = (
 Section = tuple[str, str]  # heading and HTML
 
 
-def result_section(report: EvaluationReport) -> str:
-    """Show the main figures large, and all of them in tables."""
+def result_section(report: EvaluationReport, seen: str = "") -> str:
+    """Show the main figures large, and all of them in tables; below what was seen of the images."""
     tumor, ends = report.tumor, report.intervals["tumor"]
     names = {
         "sensitivity": "Sensitivity (tumors found)",
@@ -42,7 +42,8 @@ def result_section(report: EvaluationReport) -> str:
             f"{report.n_images:,} images, {report.n_groups:,} groups",
         )
     )
-    return cards(shown) + report._repr_html_()
+    note = f"<p>{escape(seen)}</p>" if seen else ""
+    return cards(shown) + note + report._repr_html_()
 
 
 def _note(interval: Any) -> str:
