@@ -108,6 +108,10 @@ def test_explain_adds_the_peak_and_writes_pictures(scans, model, tmp_path):
     assert rows[2]["peak"] is None
     assert len(list(out.glob("*.png"))) == 2
     assert rows[1]["picture"].endswith("00002-20.png")
+    before = (out / "00002-20.png").read_bytes()
+    again = lines(run("explain", scans / "20.png", scans / "20.png", *options))
+    assert [Path(row["picture"]).name for row in again] == ["00001-20.png", "00002-20-2.png"]
+    assert (out / "00002-20.png").read_bytes() == before
 
 
 def test_a_long_name_is_no_reason_to_stop(scans, model, tmp_path):

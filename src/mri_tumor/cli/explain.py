@@ -40,7 +40,7 @@ _QUICK = ("grad_cam", "head_cam")
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("heatmaps"),
     show_default=True,
-    help="Folder for the pictures.",
+    help="Folder for the pictures; none that is there is replaced.",
 )
 @click.option("--no-pictures", is_flag=True, help="Write no pictures.")
 @click.option(
@@ -83,6 +83,7 @@ def explain(
       mri-tumor explain scan.png --output heatmaps/
       mri-tumor explain scans/ --target glioma --json
     """
+    from mri_tumor.answers.volumes import slices_that_decided
     from mri_tumor.assessment import NOTICE
     from mri_tumor.errors import ImageError
     from mri_tumor.images.scans import find_scans
@@ -94,14 +95,17 @@ def explain(
     classifier, method = _explainer(model, method)
     n_scans = n_bad = 0
     for number, scan in enumerate(chain([first], scans)):
-        row = next(iter(classifier.assess_scans([scan])))[-1]
+        *slices, row = next(iter(classifier.assess_scans([scan])))
         found: dict[str, Any] = {"method": method or "layer_cam", "target": None, "peak": None}
         n_scans += 1
         picture = None if no_pictures else _place(output, scan.name, number)
         if row["label"] is None:
             n_bad += 1
         elif row.get("kind") == "volume":
-            found |= _explain_volume(classifier, scan, row, picture, target, method)
+            decided = slices_that_decided(row, slices)
+            found |= _explain_volume(
+                classifier, scan, decided, len(slices), picture, target, method
+            )
         else:
             heatmap = classifier.explain([scan.name], target=target, method=method)[0]
             found.update(target=heatmap.target, peak=_peak(heatmap))
@@ -113,7 +117,8 @@ def explain(
         else:
             _show(row, found)
     if not as_json:
-        click.echo(f"{n_scans} images, {n_bad} without a heatmap. {NOTICE}", err=True)
+        images = f"{n_scans} image{'' if n_scans == 1 else 's'}"
+        click.echo(f"{images}, {n_bad} without a heatmap. {NOTICE}", err=True)
     return STRICT_FAILED if strict and n_bad else 0
 
 
@@ -135,7 +140,8 @@ def _explainer(model: str, method: str | None) -> tuple[Any, str | None]:
 def _explain_volume(  # noqa: PLR0917
     classifier: Any,
     scan: Scan,
-    row: dict[str, Any],
+    run: list[int],
+    n_slices: int,
     picture: Path | None,
     target: str,
     method: str | None,
@@ -147,11 +153,9 @@ def _explain_volume(  # noqa: PLR0917
     from mri_tumor.explain.sheets import sheet
     from mri_tumor.files import write_whole
 
-    start, end = row["decided_by"]
-    count = row["slices"]
-    spread = {round(at * (count - 1) / (_SHOWN - 1)) for at in range(_SHOWN)}
-    run = range(start, min(end, start + _SHOWN - 1) + 1)
-    wanted = sorted(spread.union(run) if count > _SHOWN else range(count))
+    spread = {round(at * (n_slices - 1) / (_SHOWN - 1)) for at in range(_SHOWN)}
+    run = run[:_SHOWN]
+    wanted = sorted(spread.union(run) if n_slices > _SHOWN else range(n_slices))
     heatmaps: dict[int, Heatmap] = {}
     assert scan.open is not None  # noqa: S101
     with scan.open() as volume:
@@ -178,11 +182,15 @@ def _peak(heatmap: Heatmap) -> list[float] | None:
 
 
 def _place(output: Path, name: str, number: int) -> Path:
-    """Return a name of its own for a picture, even where two folders share file names."""
+    """Return a name of its own for a picture, even where two folders or runs share file names."""
     output.mkdir(parents=True, exist_ok=True)
     # Most file systems take names of 255 bytes.
     stem = os.fsdecode(os.fsencode(Path(name).stem)[:200])
-    return output / f"{number + 1:05d}-{stem}.png"
+    place, again = output / f"{number + 1:05d}-{stem}.png", 1
+    while place.exists():
+        again += 1
+        place = output / f"{number + 1:05d}-{stem}-{again}.png"
+    return place
 
 
 def _show(row: dict[str, Any], found: dict[str, Any]) -> None:

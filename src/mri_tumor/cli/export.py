@@ -55,7 +55,8 @@ def export(
     """Write a model for another runtime, once it is shown to answer the same.
 
     MODEL is a saved model, or the name of one that ships with the library. The folder holds all
-    that answering needs: `mri-tumor predict --model FOLDER` uses it without TensorFlow.
+    that answering needs: `mri-tumor predict --model FOLDER` uses it without TensorFlow. Only a
+    saved-model is for TensorFlow's own tools.
 
     \b
     Examples:

@@ -37,6 +37,7 @@ def unfinished(output: Path, *, resume: bool) -> Iterator[Checkpoint]:
     CheckpointError
         If it is in use, or holds what is not to be gone on with.
     """
+    from mri_tumor.errors import CheckpointError
     from mri_tumor.training.checkpoint import Checkpoint
 
     target = output.absolute()
@@ -46,8 +47,9 @@ def unfinished(output: Path, *, resume: bool) -> Iterator[Checkpoint]:
             shutil.rmtree(scratch, ignore_errors=True)
         try:
             yield kept
-        except BaseException:
-            if kept.has_progress:
+        except BaseException as error:
+            # What is kept of other settings is not to be gone on with.
+            if kept.has_progress and not isinstance(error, CheckpointError):
                 click.echo("mri-tumor: the same command with --resume goes on.", err=True)
             raise
         kept.remove()
