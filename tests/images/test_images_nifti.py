@@ -108,7 +108,7 @@ def test_four_dimensions():
     both = np.stack([BODY, BODY[::-1]], axis=-1)
     for packed in (False, True):
         data = nifti(both, packed=packed)
-        with pytest.raises(ImageError, match=r"holds 2 volumes.*Pass volume=0"):
+        with pytest.raises(ImageError, match=r"holds 2 volumes.*volume=0"):
             read_volume(data)
         with read_volume(data, volume=1, window="range") as volume:
             np.testing.assert_array_equal(volume[4], seen("axial", 4, BODY[::-1]))

@@ -86,7 +86,9 @@ def _keep_given(
     related = (splits == "") & np.isin(dataset.groups, dataset.groups[kept])
     rest = np.flatnonzero(~kept & ~related)
     if not len(rest):
-        raise DataError("the split that the data names has no training part. Use split='new'.")
+        raise DataError(
+            "the split that the data names has no training part. Use split='new' (`--new-split`)."
+        )
     shares = [share * (part not in given) for part, share in zip(SPLITS, fractions, strict=True)]
     total = sum(shares)
     pool = dataset.subset(rest)

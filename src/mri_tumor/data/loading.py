@@ -128,7 +128,7 @@ def load_dataset(
     if leaks := dataset.leaks:
         message = (
             f"the split leaks: {leaks}. Results on it will look better than they are; "
-            "split='new' splits by group."
+            "split='new' (`--new-split`) splits by group."
         )
         if strict:
             raise StrictError(message)

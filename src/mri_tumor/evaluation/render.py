@@ -42,7 +42,10 @@ def show_number(value: float | None) -> str:
 
 def show_interval(ends: Sequence[float] | None) -> str:
     """Format an interval, or nothing when there is none."""
-    return "" if ends is None else f"{show_number(ends[0])}-{show_number(ends[1])}"
+    if ends is None:
+        return ""
+    low, high = map(show_number, ends)
+    return f"{low} to {high}" if high.startswith(">") else f"{low}-{high}"
 
 
 def as_text(report: "EvaluationReport") -> str:

@@ -97,7 +97,8 @@ def why_not_wanted(header: DicomHeader, options: ReadOptions) -> tuple[str, str]
     if not modality and "MR" in wanted and header.sop_class in _MR_CLASSES:
         return None
     advice = (
-        f"Pass an {ask} image, or allow_modality={modality if words else '*'!r} to read it anyway"
+        f"Pass an {ask} image. In Python, allow_modality={modality if words else '*'!r} reads it "
+        "anyway"
     )
     if not modality:
         return "does not say of which modality it is", advice

@@ -187,7 +187,7 @@ def _chosen(volumes: int, volume: int | None, name: str) -> int:
         raise refusal(
             name,
             f"holds {volumes} volumes (it has four dimensions), and which to read is not said",
-            "Pass volume=0 for the first",
+            "Split it; in Python, volume=0 chooses the first",
         )
     if volume is not None and volume >= volumes:
         problem = f"has no volume {volume}: it holds {volumes}"

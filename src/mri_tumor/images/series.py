@@ -300,7 +300,7 @@ def _check_volume(count: int, options: ReadOptions, name: str) -> int:
         raise refusal(
             name,
             f"holds {count} images at each place (echoes, b-values or times)",
-            "Choose one, such as volume=0",
+            "Split the series; in Python, volume=0 chooses one of them",
         )
     if options.volume is not None and options.volume >= count:
         problem = f"has no volume {options.volume}: it holds {count}"
