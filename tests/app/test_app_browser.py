@@ -175,18 +175,20 @@ def test_a_volume_has_a_slider(visit):
     settled(page)
     first = page.get_by_alt_text("The scan in grey").get_attribute("src")
     at = int(
-        re.match(r"Slice (\d+):", page.get_by_text(re.compile(r"^Slice \d+: ")).inner_text())[1]
+        re.match(
+            r"Slice (\d+) ", page.get_by_text(re.compile(r"^Slice \d+ of 0 to \d+: ")).inner_text()
+        )[1]
     )
     slider.focus()
     page.keyboard.press("ArrowRight")
-    page.get_by_text(re.compile(f"^Slice {at + 1}: ")).wait_for()
+    page.get_by_text(re.compile(f"^Slice {at + 1} of ")).wait_for()
     settled(page)
     assert page.get_by_alt_text("The scan in grey").get_attribute("src") != first
     assert page.get_by_text(re.compile("decided for the volume")).is_visible()
     shoot(page, "volume", at=slider)
     slider.focus()
     page.keyboard.press("Home")
-    page.get_by_text(re.compile("^Slice 0: .*")).wait_for()
+    page.get_by_text(re.compile("^Slice 0 of .*")).wait_for()
     settled(page)
     expect(page.get_by_alt_text("The scan with a heatmap")).to_have_count(0)
 
