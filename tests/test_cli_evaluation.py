@@ -123,6 +123,8 @@ def test_one_threshold_keeps_one_figure(blob_folder):
         run("train", blob_folder, "--new-split", "--split", __file__)
     with pytest.raises(click.UsageError, match="html"):
         run("evaluate", blob_folder, "--report", "report.pdf")
+    with pytest.raises(click.UsageError, match=r"must end in \.png"):
+        run("audit", blob_folder, "--picture", "pairs.jpg")
     with pytest.raises(click.UsageError, match="name the same file"):
         run("evaluate", blob_folder, "--output", "a.json", "--report", "a.html")
     with pytest.raises(click.UsageError, match="two models"):

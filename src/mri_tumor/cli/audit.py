@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mri_tumor.cli.options import STRICT_FAILED, json_option, seed_option
+from mri_tumor.cli.options import STRICT_FAILED, json_option, png_name, seed_option
 from mri_tumor.cli.tables import show_audit
 
 
@@ -25,6 +25,7 @@ from mri_tumor.cli.tables import show_audit
 @click.option(
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=png_name,
     help="Draw the worst pairs of copies here (PNG). It shows the scans themselves.",
 )
 @click.option("--no-shortcuts", is_flag=True, help="Leave out the shortcut check.")

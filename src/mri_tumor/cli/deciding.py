@@ -45,8 +45,9 @@ def set_aside(
 
 def tell_decisions(found: Mapping[str, Any]) -> str:
     """Say in words what `describe_decisions` found, several lines."""
-    lines = [f"Temperature {found['temperature']:.3f}. On these images:"]
+    lines = [f"Temperature {found['temperature']:.3f}."]
     if found["before"]:
+        lines[0] += " On these images:"
         lines += [
             f"  {name} {found['before'][key]:.4f} before it, {found['after'][key]:.4f} after"
             for name, key in (

@@ -16,6 +16,7 @@ from mri_tumor.cli.options import (
     json_option,
     load_model,
     model_option,
+    png_name,
     write_json,
 )
 from mri_tumor.cli.tables import show_evaluation
@@ -65,6 +66,7 @@ _shares: dict[str, Any] = {"type": click.FloatRange(0, 1), "multiple": True}
 @click.option(
     "--picture",
     type=_file,
+    callback=png_name,
     help="Also draw the worst and the least certain images here (PNG).",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 at unusable files or trained-on images.")

@@ -80,3 +80,10 @@ def write_json(value: Any, *, indent: int | None = None) -> None:
     text = json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False)
     # A byte of a file's name that is no UTF-8 becomes JSON's own escape.
     click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def png_name(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse the name of a picture that is written as PNG and says that it is something else."""
+    if value is not None and value.suffix.lower() != ".png":
+        raise click.BadParameter(f"the file's name must end in .png, not {value.name!r}")
+    return value

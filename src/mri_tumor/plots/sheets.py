@@ -72,7 +72,8 @@ def plot_images(
     given = () if titles is None else titles
     lines = max((title.count("\n") + 1 for title in given), default=0)
     cell = 2.0 + 0.16 * lines
-    ax = new_axes(ax, width=2.0 * columns, height=cell * rows + 0.25)
+    # The notice needs more than one narrow image.
+    ax = new_axes(ax, width=max(2.5, 2.0 * columns), height=cell * rows + 0.25)
     ax.set_axis_off()
     ax.set(xlim=(0, 1), ylim=(0, 1))
     bottom = 0.25 / (cell * rows + 0.25)
