@@ -61,7 +61,8 @@ _shares: dict[str, Any] = {"type": click.FloatRange(0, 1), "multiple": True}
     "page",
     metavar="FILE.html",
     type=_file,
-    help="Also write a report that opens without a network. It shows some of the scans.",
+    help="Also write a report that opens without a network, and beside it FILE.json with its "
+    "figures; older ones are replaced. It shows some of the scans.",
 )
 @click.option(
     "--picture",
