@@ -330,7 +330,7 @@ def test_labels_must_be_there_and_fit(tiny, blob_images):
     for missing in (None, np.nan, pd.NA):
         with pytest.raises(DataError, match=r"y\[3\].*missing"):
             small().fit(images, [*labels[:3], missing, *labels[4:]])
-    with pytest.raises(DataError, match="groups: 3 for 24"):
+    with pytest.raises(ParameterError, match="groups must have 24 entries"):
         small().fit(images, labels, groups=[1, 2, 3])
 
 

@@ -252,7 +252,7 @@ class TumorClassifier(PredictsFromImages, Calibrates, Examines, ClassifierMixin,
         ImageError
             If an image cannot be read.
         ParameterError
-            If a parameter is out of range.
+            If a parameter is out of range, or there is not one group for each image.
         WeightsError
             If the weights cannot be had here.
         WorkerError
