@@ -395,6 +395,9 @@ def test_names_that_are_no_utf8_come_back_from_the_table(tmp_path):
         again = load_dataset(source, split=None)
         assert again.paths == data.paths
         assert again.content_hashes == data.content_hashes
+    note = "é" * 300  # longer than the name of any file
+    table.write_text(f"path,label,note\nyes/1.png,yes,{note}\nno/1.png,no,\n", encoding="utf-8")
+    assert len(load_dataset(table, split=None)) == 2
     # A table that another program wrote in another encoding is still none to be guessed at.
     table.write_bytes("path,label\nyes/1.png,\xe9\n".encode("latin-1"))
     with pytest.raises(DataError, match="cannot be read as a CSV file"):

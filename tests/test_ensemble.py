@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mri_tumor import runtime
 from mri_tumor.answers import Answering, DecisionRule, PredictsFromImages
 from mri_tumor.ensemble import VIEWS, Ensemble
 from mri_tumor.errors import ParameterError
@@ -157,6 +158,8 @@ def test_what_members_and_calibration_have_seen_is_known():
     both = Ensemble([member], views=("plain", "mirrored"))
     assert both.overlap(images).n_identical == 4
     assert not Ensemble([Left()]).overlap(images)
+    shipped = runtime.load("brain-mri")
+    assert len(Ensemble([shipped]).data_["seen"]) == len(shipped.metadata_["data"]["seen"]) > 1000
     both.calibrate(images[4:], ["notumor", "tumor"] * 18)
     assert both.overlap(images).n_identical == 40
     assert both.overlap([images[0][:, ::-1]]).n_near == 1

@@ -13,6 +13,7 @@ from mri_tumor.data.overlap import Prints, SeenImages, prints_of
 from mri_tumor.errors import DataError
 from mri_tumor.groups import number_groups
 from mri_tumor.images.collection import ImageCollection, as_collection
+from mri_tumor.labels import is_missing
 from mri_tumor.training.targets import cut_validation, near_duplicate_groups
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def labelled(
     if labels is None:
         raise DataError(f"{name}: comes without labels. Pass y, or a data set from load_dataset.")
     given = labels if isinstance(labels, (list, tuple)) else np.asarray(labels).ravel().tolist()
-    if missing := [i for i, label in enumerate(given) if _is_missing(label)]:
+    if missing := [i for i, label in enumerate(given) if is_missing(label)]:
         raise DataError(
             f"y[{missing[0]}]: the label is missing. Leave the image out, or label it."
         )
@@ -61,11 +62,6 @@ def labelled(
         message = f"y: {len(labels)} labels for {len(images)} images. Pass one for each image."
         raise DataError(message)
     return images, labels
-
-
-def _is_missing(label: Any) -> bool:
-    """Say whether a label is None, NaN or pandas' NA."""
-    return label is None or (isinstance(label, float) and label != label) or str(label) == "<NA>"  # noqa: PLR0124
 
 
 def kept(X: Any) -> Any:

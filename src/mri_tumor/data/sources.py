@@ -239,9 +239,12 @@ def _read_csv(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
             reader = csv.DictReader(stream, delimiter=delimiter)
             header, rows = list(reader.fieldnames or []), list(reader)
         for cell in [*header, *(cell for row in rows for cell in row.values())]:
-            # The name of a file may be no UTF-8; anything else tells of another encoding.
-            if isinstance(cell, str) and not cell.isascii() and not (path.parent / cell).exists():
-                cell.encode()
+            try:
+                str(cell).encode()
+            except UnicodeEncodeError:
+                # The name of a file may be no UTF-8; anything else tells of another encoding.
+                if not (path.parent / cell).exists():
+                    raise
         return header, rows
     except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a CSV file ({error}).") from error
